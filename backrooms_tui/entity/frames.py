@@ -1,0 +1,105 @@
+"""The frames of `room-entity/1` as values, and the bounds of the wire.
+
+One UTF-8 JSON object per line, field `type` a string, both ways. Unknown fields are ignored; an unknown type from
+an entity is a violation. Nothing before `done` is durable; `done` must name the input in flight.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+MAX_LINE = 1024 * 1024
+"""Bytes of one frame."""
+MAX_TURN_BYTES = 16 * 1024 * 1024
+"""Bytes an entity may send for one input, all frames together (seed 000, MAX_OUTPUT_SIZE)."""
+MAX_TURN_FRAMES = 65_536
+"""Frames for one input: a byte bound alone lets hundreds of thousands of tiny frames through."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    name: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Text the entity says; lone surrogates are already U+FFFD. May hold newlines: each line is one OUTPUT entry."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """The entity says in words that it says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    text: str
+    data: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class StateSet:
+    """Top-level keys of the state to set and to delete; effective at `done`."""
+
+    set: dict[str, Any] = field(default_factory=dict)
+    delete: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StateValue:
+    """The whole state anew; effective at `done`."""
+
+    value: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    level: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Terminate:
+    """The entity asks to be ended; the host decides."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """The entity failed at this input and says so; its state is as before."""
+
+    error: str
+    text: str
+    trace: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """End of the answer to input `seq`: the commit point."""
+
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """The entity broke the protocol or a bound. `code` is OUTPUT_SIZE_EXCEEDED or PROTOCOL_VIOLATION. It has to be
+    killed; nothing more comes from it.
+    """
+
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The entity's channel ended: it died, or closed it. An exit report follows."""
+
+
+Frame = (
+    Ready | Output | Silent | Observation | StateSet | StateValue | Log | Terminate | Fail | Done | Violation | Closed
+)

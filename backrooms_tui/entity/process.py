@@ -1,0 +1,130 @@
+"""The host's side of entities: `EntityHost` makes them through the zygote, `EntityProcess` is one of them.
+
+Nothing here blocks. A worker thread watches `filenos()` with its selector, calls `receive` when one is readable,
+and gets frames. Deaths arrive twice: as `Closed` from `receive`, and as an `ExitReport` from the kernel's wait,
+which the zygote reports; `on_exit` is called with it in the host's zygote thread, exactly once per process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from .frames import Frame
+
+
+@dataclass(frozen=True, slots=True)
+class EntitySpec:
+    """What an entity process is to be. Sent to the child through its own pipe, never through the zygote."""
+
+    kind: str
+    """Runtime: `reference`."""
+    memory_limit: int
+    """Bytes of address space beyond what the interpreter has at the seal."""
+    state: Mapping[str, Any] | None = None
+    """Last committed state, None for a new room."""
+    seq: int = 0
+    """Sequence number of the last committed input."""
+    now: int = 0
+    """Nanoseconds since the epoch: the only time the entity is given."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExitReport:
+    """How a process ended, by the kernel's word."""
+
+    pid: int
+    signal: int | None
+    """Number of the signal that ended it."""
+    status: int | None
+    """Exit status when it ended by itself."""
+    killed_by_host: bool
+    stack: str
+    """What the dying process wrote of its Python stack: the entity's own, untrusted text, at most 64 KiB."""
+    address: int | None = None
+    """Fault address, where the kernel told it; None when unknown."""
+
+
+class EntityProcess(Protocol):
+    """One sealed child. Methods are for one thread, except `kill`, which any thread may call."""
+
+    pid: int | None
+    """None until the zygote has answered."""
+    exit: ExitReport | None
+    """None while it lives (or its death has not been reported)."""
+
+    def filenos(self) -> tuple[int, ...]:
+        """Descriptors to watch for reading."""
+        ...
+
+    def receive(self, fileno: int) -> list[Frame]:
+        """Read what is there, without blocking, and give the frames that it completes."""
+        ...
+
+    def send(self, frame: Mapping[str, Any]) -> bool:
+        """Queue a frame and write what fits. True when everything is written; otherwise watch `write_fileno` for
+        writing and call `flush`. A dead peer is not an error here: `receive` tells.
+        """
+        ...
+
+    def flush(self) -> bool:
+        """Go on writing; True when everything is written."""
+        ...
+
+    write_fileno: int
+
+    def begin_turn(self) -> None:
+        """Start counting the bounds of one input anew."""
+        ...
+
+    def kill(self) -> None:
+        """SIGKILL through the pidfd, at once; legal at any time, also twice."""
+        ...
+
+    def close(self) -> None:
+        """Kill if need be and release the descriptors."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """What is truly applied to entities here, from probes and self-tests, never from intentions."""
+
+    filesystem: str
+    network: str
+    process: str
+    native_code: str
+    memory: str
+    time: str
+
+    def lines(self) -> tuple[str, ...]:
+        return (
+            f"FILESYSTEM: {self.filesystem}",
+            f"NETWORK: {self.network}",
+            f"PROCESS: {self.process}",
+            f"NATIVE CODE: {self.native_code}",
+            f"MEMORY: {self.memory}",
+            f"TIME: {self.time}",
+        )
+
+
+class EntityHost(Protocol):
+    """The owner of the zygote."""
+
+    seal: Seal | None
+    """None until the zygote has said hello."""
+
+    def start(self) -> None:
+        """Start the zygote, without waiting for it."""
+        ...
+
+    def spawn(self, spec: EntitySpec, *, on_exit: Callable[[ExitReport], None]) -> EntityProcess:
+        """Start a sealed entity and send it `init`; returns at once, `Ready` arrives as a frame. A dead or deaf
+        zygote is replaced. Raises EntityInitFailed, EntitySealFailed.
+        """
+        ...
+
+    def close(self) -> None:
+        """Kill all entities and the zygote, wait for them. Idempotent."""
+        ...

@@ -1,0 +1,167 @@
+"""The one error tree of the product.
+
+Every refusal a person can meet is a `BackroomsError` with a stable code in the words of seed 000. Faces print
+`ERROR: CODE` and the detail lines; nothing else is ever shown of an error. Exit statuses: 2 for usage, 3 for a
+store that somebody else owns, 1 for everything refused or failed.
+"""
+
+from __future__ import annotations
+
+
+class BackroomsError(Exception):
+    """A refusal or failure with a code.
+
+    `details` are complete lines shown below the code (`KEY: value` in the seed's style), already safe to print.
+    """
+
+    code = "INTERNAL_ERROR"
+    exit_status = 1
+
+    def __init__(self, *details: str, code: str | None = None) -> None:
+        self.details = details
+        if code is not None:
+            self.code = code
+        super().__init__(self.code, *details)
+
+    def __str__(self) -> str:
+        return "\n".join((f"ERROR: {self.code}", *self.details))
+
+
+class UsageError(BackroomsError):
+    """The words of a command are wrong; nothing was done."""
+
+    code = "INVALID_USAGE"
+    exit_status = 2
+
+
+class ConfigInvalid(BackroomsError):
+    """A configuration file, environment variable or flag holds what it must not."""
+
+    code = "CONFIG_INVALID"
+    exit_status = 2
+
+
+# Input (seed 000, Input Rejection). The entity never sees a refused input.
+
+
+class InputRefused(BackroomsError):
+    """Base of everything that can be wrong with one input; the draft is kept by whoever typed it."""
+
+
+class InvalidInputEncoding(InputRefused):
+    code = "INVALID_INPUT_ENCODING"
+
+
+class InputSizeExceeded(InputRefused):
+    code = "INPUT_SIZE_EXCEEDED"
+
+
+class InputEmpty(InputRefused):
+    code = "INPUT_EMPTY"
+
+
+class QueueFull(InputRefused):
+    code = "QUEUE_FULL"
+
+
+class RoomReadOnly(InputRefused):
+    code = "ROOM_READ_ONLY"
+
+
+class MemoryExhausted(InputRefused):
+    """The room's memory is at its capacity; nothing more can be remembered there."""
+
+    code = "MEMORY_EXHAUSTED"
+
+
+# Rooms.
+
+
+class RoomNotFound(BackroomsError):
+    code = "ROOM_NOT_FOUND"
+
+
+class RoomAmbiguous(BackroomsError):
+    """An id prefix fits more than one room."""
+
+    code = "ROOM_AMBIGUOUS"
+
+
+class InvalidRoomId(BackroomsError):
+    code = "INVALID_ROOM_ID"
+    exit_status = 2
+
+
+class RoomSuspended(BackroomsError):
+    code = "ROOM_SUSPENDED"
+
+
+class RoomCorrupted(BackroomsError):
+    code = "ROOM_CORRUPTED"
+
+
+class IllegalTransition(BackroomsError):
+    """The verb is not one the room's present state allows."""
+
+    code = "ILLEGAL_TRANSITION"
+
+
+class MaxRoomsExceeded(BackroomsError):
+    code = "MAX_ROOMS_EXCEEDED"
+
+
+class ConfirmationMismatch(BackroomsError):
+    """The id typed to confirm a destruction is not the room's id."""
+
+    code = "CONFIRMATION_MISMATCH"
+
+
+# Entities.
+
+
+class EntityInitFailed(BackroomsError):
+    code = "ENTITY_INIT_FAILED"
+
+
+class EntitySealFailed(BackroomsError):
+    """The kernel refuses a layer that the seal cannot do without."""
+
+    code = "ENTITY_SEAL_FAILED"
+
+
+# The store.
+
+
+class StoreBusy(BackroomsError):
+    """Another process owns the store; the details name it (pid, since when)."""
+
+    code = "STORE_BUSY"
+    exit_status = 3
+
+
+class StoreCorrupted(BackroomsError):
+    """Damage in what all rooms share; the store refuses to open."""
+
+    code = "STORE_CORRUPTED"
+
+
+class StoreFailed(BackroomsError):
+    """A write did not reach the disk; what was not acknowledged before did not happen."""
+
+    code = "STORE_FAILED"
+
+
+class StoreClosed(BackroomsError):
+    code = "STORE_CLOSED"
+
+
+class SequenceConflict(BackroomsError):
+    """A commit expected another last sequence than the store holds: two writers, or a stale one."""
+
+    code = "SEQUENCE_CONFLICT"
+
+
+class UnsafePath(BackroomsError):
+    """A file or directory of ours belongs to somebody else, or is a link where it must not be."""
+
+    code = "UNSAFE_PATH"

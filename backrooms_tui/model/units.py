@@ -1,0 +1,80 @@
+"""Sizes and durations as people write and read them: `256M`, `14.0 MB`, `30h 46m 36s`, `2026-01-07T08:23:11Z`."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+from .errors import UsageError
+
+_SIZE = re.compile(r"(\d{1,15})(?:\.(\d{1,6}))?\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
+_FACTOR = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+NS = 1_000_000_000
+"""Nanoseconds in a second."""
+
+
+def parse_size(text: str) -> int:
+    """Read `256M`, `1.5G`, `100MB`, `65536` as bytes; a kilobyte is 1,024 bytes, as in the seed. Raises UsageError."""
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise UsageError(f"SIZE: {text[:40]!r} is not a size such as 256M.")
+    whole, fraction, unit = match.groups()
+    factor = _FACTOR[unit.upper()]
+    return int(whole) * factor + int((int(fraction or 0) * factor) // 10 ** len(fraction or ""))
+
+
+def parse_seconds(text: str) -> float:
+    """Read a positive number of seconds, with an optional `s`. Raises UsageError."""
+    try:
+        value = float(text.strip().removesuffix("s"))
+    except ValueError:
+        value = -1.0
+    if not 0 < value < float("inf"):
+        raise UsageError(f"SECONDS: {text[:40]!r} is not a positive number of seconds.")
+    return value
+
+
+def format_size(size: int) -> str:
+    """Write bytes as the seed's statistics do: `14.0 MB`, `187 B`."""
+    value = float(size)
+    for unit in ("B", "KB", "MB", "GB"):
+        if value < 1024:
+            return f"{size} B" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1024
+    return f"{value:.1f} TB"
+
+
+def format_size_short(size: int) -> str:
+    """Write bytes in at most five cells for a column: `14.0M`, `187M`, `812`."""
+    value = float(size)
+    for unit in ("", "K", "M", "G"):
+        if value < 1000:
+            return f"{value:.0f}{unit}" if unit == "" or value >= 100 else f"{value:.1f}{unit}"
+        value /= 1024
+    return f"{value:.1f}T"
+
+
+def format_duration(seconds: float) -> str:
+    """Write a duration as the seed does: `30h 46m 36s`, `3m 5s`, `8s`. Hours are the largest unit."""
+    total = max(0, int(seconds))
+    hours, rest = divmod(total, 3600)
+    minutes, secs = divmod(rest, 60)
+    if hours:
+        return f"{hours}h {minutes}m {secs}s"
+    if minutes:
+        return f"{minutes}m {secs}s"
+    return f"{secs}s"
+
+
+def format_age(seconds: float) -> str:
+    """Write a rough age in at most four cells for a column: `2s`, `9m`, `30h`, `3d`."""
+    total = max(0, int(seconds))
+    for limit, unit in ((60, "s"), (3600, "m"), (72 * 3600, "h")):
+        if total < limit:
+            return f"{total // {'s': 1, 'm': 60, 'h': 3600}[unit]}{unit}"
+    return f"{total // 86400}d"
+
+
+def format_time(timestamp: int) -> str:
+    """Write nanoseconds since the epoch as UTC to the second: `2026-01-07T08:23:11Z`."""
+    return datetime.fromtimestamp(timestamp // NS, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

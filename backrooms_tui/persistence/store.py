@@ -1,0 +1,137 @@
+"""`RoomStore`: what every backend does, and the values that cross it.
+
+The owner's supervisor keeps each room's `RoomRecord` in memory, seals new entries onto its tail with
+`records.seal`, and hands `RoomCommit`s to the store, several rooms' at once. The store writes them as one atomic
+batch, refuses a commit whose `expected` tail is not the stored one, and never invents or repairs anything.
+
+Every method may raise StoreFailed (the handle is poisoned: only `reopen` and `close` are legal then) and
+StoreClosed. Methods are called from several threads, but writes (`commit`, `destroy`, `reopen`) by one at a time;
+reads may run beside them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from backrooms_tui.model.entries import MemoryEntry, Tail
+from backrooms_tui.model.ids import RoomId
+from backrooms_tui.model.room import Damage, QueuedInput, RoomRecord
+
+
+@dataclass(frozen=True, slots=True)
+class SealedEntry:
+    """An entry in its place, with the bytes that stand for it on disk."""
+
+    entry: MemoryEntry
+    blob: bytes
+    """The whole record of records.py: header, checksum, body. Its length is the entry's memory usage."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoomCommit:
+    """Everything one step of a room writes, atomically."""
+
+    record: RoomRecord
+    """The room's record after this commit; `record.tail` is the tail after `entries`."""
+    expected: Tail
+    """The tail before `entries`. `Tail()` with no stored room creates the room."""
+    entries: tuple[SealedEntry, ...] = ()
+    snapshot: bytes | None = None
+    """The entity's state after this commit (opaque bytes); None leaves the stored one."""
+    queue_put: tuple[QueuedInput, ...] = ()
+    queue_del: tuple[int, ...] = ()
+    """Sequence numbers of queue records that end here."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreContents:
+    """What a store held when it was opened."""
+
+    records: tuple[RoomRecord, ...]
+    """All rooms, oldest first. A room found damaged is CORRUPTED here, with its Damage."""
+
+
+class RoomStore(Protocol):
+    """A durable (or, for --no-persist, honest in-memory) store of rooms."""
+
+    backend: str
+    """The seed's word for it: LEVELDB, or MEMORY for --no-persist."""
+
+    def load(self) -> StoreContents:
+        """Read every room's record in one contiguous scan and hold it against the witness.
+
+        Cost does not depend on the number of entries. Damage to one room's record makes that room CORRUPTED;
+        raises StoreCorrupted for damage in what all rooms share.
+        """
+        ...
+
+    def verify(self, room_id: RoomId) -> Damage | None:
+        """Check what a room needs to be entered: config, snapshot, queue, and that the newest stored entry is the
+        record's tail. Constant cost.
+        """
+        ...
+
+    def commit(self, commits: Sequence[RoomCommit], *, sync: bool = True) -> None:
+        """Write all commits, in order, as one atomic batch; with `sync` durable when it returns.
+
+        Two commits of one room may be in one batch. Raises SequenceConflict before anything is written.
+        """
+        ...
+
+    def destroy(self, room_id: RoomId) -> None:
+        """Remove every trace of a room, durably and atomically enough that it is wholly there or wholly gone."""
+        ...
+
+    def read(
+        self, room_id: RoomId, *, after: int | None = None, before: int | None = None, limit: int = 200
+    ) -> list[MemoryEntry]:
+        """Give up to `limit` entries in rising order: the first ones with a timestamp above `after`, or, when only
+        `before` or nothing is given, the last ones (below `before`). Cost depends on `limit` alone.
+
+        Raises RoomCorrupted, with type and offset, when a damaged or missing entry is met.
+        """
+        ...
+
+    def queue(self, room_id: RoomId) -> list[QueuedInput]:
+        """Give the accepted inputs that have not ended, in order."""
+        ...
+
+    def entry(self, room_id: RoomId, timestamp: int) -> MemoryEntry:
+        """Give the one entry at `timestamp`. Raises RoomCorrupted when it is missing or damaged."""
+        ...
+
+    def snapshot(self, room_id: RoomId) -> bytes | None:
+        """Give the entity's last committed state. Raises RoomCorrupted."""
+        ...
+
+    def stored_tail(self, room_id: RoomId) -> Tail | None:
+        """Give the tail by the room's stored record; None when there is no such room. For the check after a
+        failed write: what landed?
+        """
+        ...
+
+    def reopen(self) -> None:
+        """Close a poisoned handle and open the store again, without trusting anything it said since the failed
+        write. Raises StoreFailed when it still cannot be written.
+        """
+        ...
+
+    def witness_due(self) -> bool:
+        """Whether 64 acknowledged commits have passed since the witness was last written."""
+        ...
+
+    def write_witness(self) -> None:
+        """Record every room's last sequence and chain outside the store, fsynced. Cheap when nothing changed.
+        May run in another thread beside `commit`.
+        """
+        ...
+
+    def disk_usage(self) -> int:
+        """Bytes on disk."""
+        ...
+
+    def close(self) -> None:
+        """Flush, write the witness of a clean stop, release the owner lock. Idempotent."""
+        ...
