@@ -1,0 +1,88 @@
+"""What the service tells the faces: stored records joined with what only the running owner knows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .entries import MemoryEntry
+from .ids import RoomId
+from .room import RoomRecord
+
+
+@dataclass(frozen=True, slots=True)
+class RoomView:
+    """A room as faces show it: the stored record, and what only the running owner knows."""
+
+    record: RoomRecord
+    queue_depth: int
+    """Pending inputs, the running one not counted: 0..16."""
+    running: RunningTurn | None
+    """The input the entity works on now."""
+    entity: str
+    """LIVE, STARTING or COLD (no process; the next input starts one from the last snapshot)."""
+    entity_pid: int | None
+    occupants: int
+    """Sessions that have entered and not left."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunningTurn:
+    seq: int
+    started_at: int
+    """Nanoseconds since the epoch."""
+    timeout: float
+    """Seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """An input is durable: it will be run, in this order, whatever happens to the host."""
+
+    room_id: RoomId
+    seq: int
+    """Sequence number of its INPUT entry."""
+    timestamp: int
+    position: int
+    """Inputs before it in the room, the running one included: 0 = runs at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnResult:
+    """How an input ended."""
+
+    seq: int
+    outcome: str
+    """A `model.entries.Outcome` value."""
+    entries: tuple[MemoryEntry, ...]
+    """What the turn left in memory, in order."""
+    latency: float
+    """Seconds from the entity's start on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFacts:
+    """The PERSISTENCE figures of seed 000, Session 11."""
+
+    backend: str
+    path: str | None
+    last_flush: int | None
+    """Nanoseconds since the epoch of the last synced write of this owner."""
+    flush_average: float
+    """Seconds; 0.0 before the first."""
+    disk_usage: int
+    """Bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceStatus:
+    version: str
+    pid: int
+    started_at: int
+    """Nanoseconds since the epoch."""
+    durable: bool
+    """False under --no-persist."""
+    read_only_because: str | None
+    """Set while the store refuses writes."""
+    live_entities: int
+    seal: tuple[str, ...]
+    """Lines of the SEAL block; empty before the first entity."""
