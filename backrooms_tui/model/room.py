@@ -100,6 +100,8 @@ class RoomRecord:
     creation: Creation
     created_at: int
     last_active: int
+    last_input_at: int | None = None
+    """Timestamp of the newest INPUT whose turn has ended; None before the first."""
     tail: Tail = Tail()
     memory_usage: int = 0
     """Bytes of the room's entry records as stored."""

@@ -1,0 +1,218 @@
+"""Group commit: one synced write for whatever waits, and the one place where a failed write is handled.
+
+Writes reach the store in the order they were queued, one batch at a time. A thread that waits for its own write
+performs it itself when nobody else is writing: that saves two thread switches (30-50 us each on an idle virtual
+processor) on every input; everybody else's writes join the next batch, which the committer thread performs.
+
+A failed write poisons the store's handle (LevelDB loses later acknowledged writes otherwise: 86 of 86 runs). The
+store is re-opened, what landed is looked up by the rooms' stored tails, and only that is acknowledged.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from backrooms_tui.model.errors import BackroomsError, StoreFailed
+from backrooms_tui.model.ids import RoomId
+from backrooms_tui.persistence.store import RoomCommit, RoomStore
+
+Then = Callable[[BackroomsError | None], None]
+"""Called once when a write has ended, in whichever thread wrote; None means it is durable."""
+
+
+class Ticket:
+    """One queued write."""
+
+    __slots__ = ("_gate", "_then", "commit", "destroy", "error", "leads", "sync")
+
+    def __init__(self, *, commit: RoomCommit | None, destroy: RoomId | None, sync: bool, then: Then | None) -> None:
+        self.commit = commit
+        self.destroy = destroy
+        self.sync = sync
+        self.error: BackroomsError | None = None
+        self.leads = False
+        self._then = then
+        self._gate = threading.Lock()
+        self._gate.acquire()
+
+    def settle(self, error: BackroomsError | None) -> None:
+        self.error = error
+        self._gate.release()
+        if self._then is not None:
+            self._then(error)
+
+    def wait(self) -> None:
+        with self._gate:
+            pass
+
+
+class Committer:
+    """The only caller of the store's writing methods."""
+
+    def __init__(self, store: RoomStore, *, on_lost: Callable[[], None]) -> None:
+        """`on_lost` is called after a failed write, when the store is open again and unwritten commits have been
+        refused: rooms must forget what they believed and reload their records."""
+        self._store = store
+        self._on_lost = on_lost
+        self._lock = threading.Lock()
+        self._work = threading.Condition(self._lock)
+        self._pending: list[Ticket] = []
+        self._writing = False
+        self._closed = False
+        self.failure: str | None = None
+        """Why the store refuses writes at present; None when it is well."""
+        self.last_flush: int | None = None
+        self._flushes = 0
+        self._flush_seconds = 0.0
+        self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
+        self._thread.start()
+
+    @property
+    def flush_average(self) -> float:
+        return self._flush_seconds / self._flushes if self._flushes else 0.0
+
+    def enqueue(
+        self,
+        commit: RoomCommit | None = None,
+        *,
+        destroy: RoomId | None = None,
+        sync: bool = True,
+        then: Then | None = None,
+        waits: bool = False,
+    ) -> Ticket:
+        """Queue a write. With `waits` the caller must call `finish` with the ticket, and may be made to do the
+        writing there. Order of calls is order on disk. Raises StoreFailed at once while the store is unwell.
+        """
+        ticket = Ticket(commit=commit, destroy=destroy, sync=sync, then=then)
+        with self._lock:
+            if self._closed or self.failure is not None:
+                raise StoreFailed(self.failure or "THE STORE IS CLOSED")
+            if waits and not self._writing and not self._pending:
+                self._writing = ticket.leads = True
+            self._pending.append(ticket)
+            if not self._writing:
+                self._work.notify()
+        return ticket
+
+    def finish(self, ticket: Ticket) -> None:
+        """Wait until the write has ended. Raises what it ended with."""
+        if ticket.leads:
+            self._lead()
+        ticket.wait()
+        if ticket.error is not None:
+            raise ticket.error
+
+    def retry(self) -> None:
+        """Try to open a store that failed; called by the keeper every second while `failure` is set."""
+        with self._lock:
+            if self.failure is None or self._writing or self._closed:
+                return
+            self._writing = True
+        try:
+            self._reopen()
+            if self.failure is None:
+                self._on_lost()
+        finally:
+            self._release()
+
+    def close(self) -> None:
+        """Write what is queued and stop."""
+        with self._lock:
+            self._closed = True
+            self._work.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            with self._lock:
+                self._work.wait_for(lambda: (self._pending or self._closed) and not self._writing)
+                if not self._pending:
+                    return
+                self._writing = True
+            self._lead()
+
+    def _lead(self) -> None:
+        """Write what is queued now, once, and hand on."""
+        with self._lock:
+            batch, self._pending = self._pending, []
+        try:
+            self._write(batch)
+        finally:
+            self._release()
+
+    def _release(self) -> None:
+        with self._lock:
+            self._writing = False
+            if self._pending or self._closed:
+                self._work.notify()
+
+    def _write(self, batch: list[Ticket]) -> None:
+        """Write runs of commits as one batch each; destructions stand between them."""
+        run: list[Ticket] = []
+        for ticket in batch:
+            if ticket.destroy is None:
+                run.append(ticket)
+                continue
+            self._write_run(run)
+            run = []
+            self._guarded([ticket], lambda room_id=ticket.destroy: self._store.destroy(room_id))  # type: ignore[misc]
+        self._write_run(run)
+
+    def _write_run(self, run: list[Ticket]) -> None:
+        if run:
+            commits = [ticket.commit for ticket in run if ticket.commit is not None]
+            sync = any(ticket.sync for ticket in run)
+            self._guarded(run, lambda: self._timed(commits, sync=sync))
+
+    def _timed(self, commits: list[RoomCommit], *, sync: bool) -> None:
+        began = time.monotonic()
+        self._store.commit(commits, sync=sync)
+        if sync:
+            self._flushes += 1
+            self._flush_seconds += time.monotonic() - began
+            self.last_flush = time.time_ns()
+
+    def _guarded(self, tickets: list[Ticket], write: Callable[[], None]) -> None:
+        if self.failure is not None:  # an earlier run of this batch poisoned the store
+            for ticket in tickets:
+                ticket.settle(StoreFailed(self.failure))
+            return
+        try:
+            write()
+        except BackroomsError as error:
+            self._salvage(tickets, error)
+            return
+        for ticket in tickets:
+            ticket.settle(None)
+
+    def _salvage(self, tickets: list[Ticket], error: BackroomsError) -> None:
+        """After a failed write: re-open, acknowledge what is there, refuse the rest and all that was built on it."""
+        self.failure = " ".join((error.code, *error.details))
+        self._reopen()
+        landed = self.failure is None and self._landed(tickets)
+        with self._lock:
+            queued, self._pending = self._pending, []
+        for ticket in tickets:
+            ticket.settle(None if landed else error)
+        for ticket in queued:
+            ticket.settle(StoreFailed("AN EARLIER WRITE FAILED"))
+        if self.failure is None:
+            self._on_lost()
+
+    def _reopen(self) -> None:
+        try:
+            self._store.reopen()
+        except BackroomsError as error:
+            self.failure = " ".join((error.code, *error.details))
+        else:
+            self.failure = None
+
+    def _landed(self, tickets: list[Ticket]) -> bool:
+        """Whether a batch whose write raised is on disk all the same; batches are atomic, so one tail tells."""
+        for ticket in tickets:
+            if ticket.commit is not None and ticket.commit.entries:
+                stored = self._store.stored_tail(ticket.commit.record.id)
+                return stored is not None and stored.seq >= ticket.commit.record.tail.seq
+        return False

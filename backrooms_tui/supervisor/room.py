@@ -1,0 +1,177 @@
+"""One room in the owner's memory: its record, its queue, its entity, and how a step of it becomes a commit.
+
+Everything here is guarded by `lock`; no method does I/O. Commits are sealed and queued under the lock, so their
+order on disk is the order of the record's changes, and written outside it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from backrooms_tui.entity.process import EntityProcess
+from backrooms_tui.model.entries import Draft
+from backrooms_tui.model.errors import RoomCorrupted, RoomSuspended
+from backrooms_tui.model.ids import RoomId
+from backrooms_tui.model.room import Damage, QueuedInput, RoomRecord
+from backrooms_tui.model.states import RoomState, Verb, transition
+from backrooms_tui.model.units import format_time
+from backrooms_tui.model.views import Receipt, RoomView, RunningTurn, TurnResult
+from backrooms_tui.persistence.records import seal
+from backrooms_tui.persistence.store import RoomCommit, SealedEntry
+
+from .turn import Turn
+
+RESULTS_KEPT = 32
+RECEIPTS_KEPT = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A queued input with its text."""
+
+    input: QueuedInput
+    text: str
+
+
+class LiveRoom:
+    """See the module. `process`, `ready`, `turn` change in the room's worker thread only (under the lock)."""
+
+    def __init__(self, record: RoomRecord) -> None:
+        self.lock = threading.RLock()
+        self.changed = threading.Condition(self.lock)
+        """Notified when the entity becomes ready or dies, a turn ends, the room halts or is gone."""
+        self.record = record
+        self.loaded = False
+        """Whether queue, state and tail have been checked and read since the store was opened."""
+        self.queue: deque[Pending] = deque()
+        self.state: dict[str, Any] = {}
+        """The entity's committed state; meaningful when `loaded`."""
+        self.process: EntityProcess | None = None
+        self.ready = False
+        self.wants_entity = False
+        """Somebody waits for the entity, though no input does."""
+        self.turn: Turn | None = None
+        self.halted = False
+        """No new turn may start: the room is being suspended, destroyed, or the owner is closing."""
+        self.gone = False
+        self.occupants = 0
+        self.init_failures = 0
+        self.dirty = False
+        """The record holds changes (refused inputs, idleness) that no commit has taken along yet."""
+        self.results: OrderedDict[int, TurnResult] = OrderedDict()
+        self.receipts: OrderedDict[str, Receipt] | None = None
+        """By request id; None until a submit with a request id has looked at the newest entries."""
+
+    @property
+    def id(self) -> RoomId:
+        return self.record.id
+
+    def seal(
+        self,
+        drafts: Sequence[Draft] = (),
+        *,
+        snapshot: bytes | None = None,
+        queue_put: tuple[QueuedInput, ...] = (),
+        queue_del: tuple[int, ...] = (),
+        **changes: object,
+    ) -> RoomCommit:
+        """Put drafts onto the tail and changes into the record; gives the commit to queue before the lock is let go."""
+        expected = self.record.tail
+        entries: tuple[SealedEntry, ...] = ()
+        tail = expected
+        if drafts:
+            entries, tail = seal(self.id, expected, drafts, time.time_ns())
+        self.record = self.record.with_(
+            tail=tail,
+            memory_usage=self.record.memory_usage + sum(len(e.blob) for e in entries),
+            **changes,
+        )
+        self.dirty = False
+        return RoomCommit(
+            record=self.record,
+            expected=expected,
+            entries=entries,
+            snapshot=snapshot,
+            queue_put=queue_put,
+            queue_del=queue_del,
+        )
+
+    def require_open(self) -> None:
+        """Raise RoomSuspended or RoomCorrupted when the room takes no input, with the seed's lines."""
+        if self.record.state is RoomState.SUSPENDED:
+            lines = []
+            if (suspension := self.record.suspension) is not None:
+                lines = [f"SUSPENDED_AT: {format_time(suspension.at)}", f"SUSPENDED_BY: {suspension.by}"]
+            raise RoomSuspended(*lines, "USE 'room.exe resume' TO REACTIVATE")
+        if self.record.state is RoomState.CORRUPTED:
+            damage = self.record.damage or Damage("STATE_UNREADABLE", "", 0, 0)
+            raise RoomCorrupted(
+                "UNABLE TO LOAD STATE",
+                f"CORRUPTION_TYPE: {damage.type}",
+                f"OFFSET: 0x{damage.offset:08X}",
+                "MANUAL RECOVERY REQUIRED",
+            )
+
+    def corrupt(self, damage: Damage) -> None:
+        """Mark the room CORRUPTED in memory; its bytes stay as they are."""
+        self.record = self.record.with_(state=transition(self.record.state, Verb.CORRUPT), damage=damage)
+        self.halted = True
+        self.changed.notify_all()
+
+    def keep_result(self, result: TurnResult) -> None:
+        self.results[result.seq] = result
+        while len(self.results) > RESULTS_KEPT:
+            self.results.popitem(last=False)
+        self.changed.notify_all()
+
+    def pending(self, seq: int) -> bool:
+        return any(waiting.input.seq == seq for waiting in self.queue)
+
+    @property
+    def depth(self) -> int:
+        """Inputs that wait, the running one not counted."""
+        return len(self.queue) - (self.turn is not None) if self.loaded else self.record.queued
+
+    def view(self) -> RoomView:
+        with self.lock:
+            turn = self.turn
+            return RoomView(
+                record=self.record,
+                queue_depth=self.depth,
+                running=None
+                if turn is None
+                else RunningTurn(turn.seq, time.time_ns() - (time.monotonic_ns() - turn.started), turn.timeout),
+                entity="COLD" if self.process is None else "LIVE" if self.ready else "STARTING",
+                entity_pid=None if self.process is None else self.process.pid,
+                occupants=self.occupants,
+            )
+
+    def facts(self) -> dict[str, Any]:
+        """What an entity is told of its room with each input: true figures, no other room's, no clock."""
+        record = self.record
+        counters = record.counters
+        return {
+            "state": str(record.state),
+            "created_at": record.created_at,
+            "last_input_at": record.last_input_at,
+            "memory_usage": record.memory_usage,
+            "memory_capacity": record.config.memory_limit,
+            "entries": record.tail.seq,
+            "inputs": counters.inputs,
+            "outputs": counters.outputs,
+            "silent": counters.silent,
+            "errors": counters.errors,
+            "timeouts": counters.timeouts,
+            "crashes": counters.crashes,
+            "latency_avg": record.latencies.average,
+            "latency_p95": record.latencies.percentile(0.95),
+            "queue": max(0, len(self.queue) - 1),
+            "timeout": record.config.timeout,
+            "mode": "standalone",
+            "session": None,
+        }

@@ -1,0 +1,100 @@
+"""One input being worked on: what the entity said, what its state will be, and the entries that record it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from backrooms_tui.entity.frames import StateSet, StateValue
+from backrooms_tui.model.entries import Draft, EntryType, Meta, Outcome
+from backrooms_tui.model.limits import MAX_STATE_SIZE
+from backrooms_tui.model.room import QueuedInput
+
+
+class StateTooLarge(Exception):
+    """The entity's state does not fit MAX_STATE_SIZE."""
+
+
+def encode_state(state: Mapping[str, Any]) -> bytes:
+    """Snapshot bytes: JSON, as it crossed the wire. msgpack has no integers above 64 bits, and a counter may."""
+    data = json.dumps(state, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    if len(data) > MAX_STATE_SIZE:
+        raise StateTooLarge
+    return data
+
+
+def decode_state(snapshot: bytes | None) -> dict[str, Any] | None:
+    """The state of a snapshot; None for a room that has none. Raises ValueError for anything but an object."""
+    if snapshot is None:
+        return None
+    state = json.loads(snapshot)
+    if not isinstance(state, dict):
+        raise ValueError("not an object")
+    return state
+
+
+@dataclass(slots=True)
+class Turn:
+    """Collects frames until the turn ends; then gives the drafts of its entries. Belongs to one worker thread."""
+
+    input: QueuedInput
+    attempt: int
+    deadline: float
+    """Monotonic seconds."""
+    timeout: float
+    started: int
+    """Monotonic nanoseconds."""
+    said: list[Draft] = field(default_factory=list)
+    outputs: int = 0
+    staged: dict[str, Any] | None = None
+    """The state this turn would commit; None while it has not touched it."""
+    failure: tuple[str, str, str] | None = None
+    """error, text and trace of a `fail` frame."""
+    closing: str | None = None
+    """Why the entity was killed in this turn; None while it was not."""
+
+    @property
+    def seq(self) -> int:
+        return self.input.seq
+
+    def say(self, text: str) -> list[tuple[int, str]]:
+        """Add output text; gives (n, line) for each line, as it is told to watchers."""
+        lines = text.split("\n")
+        if len(lines) > 1 and lines[-1] == "":
+            lines.pop()  # a trailing newline ends the last line, it does not begin another
+        self.outputs += len(lines)
+        first = len(self.said)
+        self.said.extend(Draft(EntryType.OUTPUT, line, {Meta.INPUT: self.seq}) for line in lines)
+        return [(first + i, line) for i, line in enumerate(lines)]
+
+    def observe(self, text: str, data: Any) -> int:
+        metadata: dict[str, Any] = {Meta.INPUT: self.seq}
+        if data is not None:
+            metadata[Meta.DATA] = data
+        self.said.append(Draft(EntryType.OBSERVATION, text, metadata))
+        return len(self.said) - 1
+
+    def stage(self, change: StateSet | StateValue, committed: Mapping[str, Any]) -> None:
+        """Apply a state frame to what `done` will commit."""
+        if isinstance(change, StateValue):
+            self.staged = dict(change.value)
+            return
+        if self.staged is None:
+            self.staged = dict(committed)
+        self.staged.update(change.set)
+        for key in change.delete:
+            self.staged.pop(key, None)
+
+    def drafts(self, outcome: str, latency: int, error: Draft | None) -> list[Draft]:
+        """The entries of the whole turn; the last one carries outcome and latency (nanoseconds)."""
+        drafts = [*self.said]
+        if error is not None:
+            drafts.append(error)
+        if outcome == Outcome.SILENT:
+            drafts.append(Draft(EntryType.STATE_CHANGE, "NO OUTPUT", {Meta.INPUT: self.seq, Meta.EVENT: "silence"}))
+        last = drafts[-1]
+        ending = {**last.metadata, Meta.OUTCOME: outcome, Meta.LATENCY: latency}
+        drafts[-1] = Draft(last.type, last.content, ending)
+        return drafts
