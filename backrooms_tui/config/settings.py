@@ -27,6 +27,10 @@ def _one_of(default: str, *choices: str) -> str:
     return field(default=default, metadata={"choices": choices})
 
 
+def _directory() -> str | None:
+    return field(default=None, metadata={"directory": True})
+
+
 @dataclass(frozen=True, slots=True)
 class BackupSettings:
     enabled: bool = True
@@ -35,7 +39,7 @@ class BackupSettings:
     """Seconds between backups."""
     retention: int = _within(168, 1)
     """Hours a backup is kept."""
-    path: str | None = None
+    path: str | None = _directory()
     """Directory of the backups, absolute or beginning with `~`; null: `backups` beside the rooms."""
     compression: str = _one_of("gzip", "gzip", "xz", "zstd", "none")
     """How archives are compressed."""
@@ -45,7 +49,7 @@ class BackupSettings:
 class PersistenceSettings:
     backend: str = _one_of("LEVELDB", *BACKENDS)
     """Where rooms are stored."""
-    path: str | None = None
+    path: str | None = _directory()
     """Directory of the rooms, absolute or beginning with `~`; null: this user's data directory."""
     flush_interval: float = _within(0, 0)
     """Seconds that writes may wait to be synced; 0: every acknowledged write is synced first."""
