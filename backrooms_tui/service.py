@@ -7,9 +7,13 @@ except where it says that it waits. Room arguments are full ids: `resolve` turns
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sys
+import traceback
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from backrooms_tui.config.paths import store_root
+from backrooms_tui.config.settings import Settings
 from backrooms_tui.model.entries import MemoryEntry
 from backrooms_tui.model.events import Event
 from backrooms_tui.model.ids import RoomId
@@ -92,6 +96,10 @@ class RoomService(Protocol):
         """`confirm` is the full id. The entity is killed, every trace removed. Raises ConfirmationMismatch."""
         ...
 
+    def resume_pending(self) -> None:
+        """Start inputs that an earlier owner accepted and did not end; for owners that stay (console, daemon)."""
+        ...
+
     def store_facts(self) -> StoreFacts: ...
 
     def status(self) -> ServiceStatus: ...
@@ -103,3 +111,46 @@ class RoomService(Protocol):
     def close(self) -> None:
         """End cleanly: running inputs are stopped and stay queued, entities die, the store closes. Idempotent."""
         ...
+
+
+def _print_fault(error: BaseException) -> None:
+    traceback.print_exception(error, file=sys.stderr)
+
+
+def open_service(
+    settings: Settings, *, persist: bool = True, on_fault: Callable[[BaseException], None] = _print_fault
+) -> RoomService:
+    """Own the configured store, for as long as the service is open. Without `persist` rooms live in memory only.
+
+    `on_fault` is told, in whatever thread it happened, of exceptions that are our own bugs; rooms go on. Raises
+    StoreBusy when another process owns the store, StoreCorrupted, UnsafePath.
+    """
+    from backrooms_tui.entity.host import ZygoteHost
+    from backrooms_tui.persistence.opening import open_store
+    from backrooms_tui.supervisor.engine import Limits
+    from backrooms_tui.supervisor.supervisor import Supervisor
+
+    persistence = settings.persistence
+    root = store_root(settings) if persist else None
+    store = open_store(
+        root,
+        backend=persistence.backend,
+        cache_size=persistence.cache_size,
+        write_buffer_size=persistence.write_buffer_size,
+    )
+    limits = Limits(
+        max_rooms=settings.limits.max_rooms,
+        max_input_size=settings.limits.max_input_size,
+        queue_depth=settings.limits.input_queue_depth,
+        concurrent_inputs=settings.limits.concurrent_inputs,
+        memory_entries=settings.limits.memory_entries_max,
+        init_timeout=settings.entity.init_timeout,
+    )
+    return Supervisor(
+        store,
+        ZygoteHost(),
+        limits,
+        workers=settings.daemon.workers,
+        path=None if root is None else str(root),
+        on_fault=on_fault,
+    )

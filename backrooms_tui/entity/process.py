@@ -74,7 +74,7 @@ class EntityProcess(Protocol):
 
     write_fileno: int
 
-    def begin_turn(self) -> None:
+    def begin_turn(self, seq: int) -> None:
         """Start counting the bounds of one input anew."""
         ...
 

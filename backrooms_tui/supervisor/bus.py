@@ -64,7 +64,8 @@ class QueueSubscription:
 
 class EventBus:
     """All subscriptions. `publish` may be called from any thread; each subscriber sees one room's events in order
-    because a room's events are published by one thread at a time."""
+    because a room's events are published by one thread at a time.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

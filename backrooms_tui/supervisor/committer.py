@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from backrooms_tui.model.errors import BackroomsError, StoreFailed
+from backrooms_tui.model.errors import BackroomsError, SequenceConflict, StoreFailed
 from backrooms_tui.model.ids import RoomId
 from backrooms_tui.persistence.store import RoomCommit, RoomStore
 
@@ -38,10 +38,11 @@ class Ticket:
         self._gate.acquire()
 
     def settle(self, error: BackroomsError | None) -> None:
+        """Tell `then`, and only then whoever waits: what they see next includes what `then` did."""
         self.error = error
-        self._gate.release()
         if self._then is not None:
             self._then(error)
+        self._gate.release()
 
     def wait(self) -> None:
         with self._gate:
@@ -53,7 +54,8 @@ class Committer:
 
     def __init__(self, store: RoomStore, *, on_lost: Callable[[], None]) -> None:
         """`on_lost` is called after a failed write, when the store is open again and unwritten commits have been
-        refused: rooms must forget what they believed and reload their records."""
+        refused: rooms must forget what they believed and reload their records.
+        """
         self._store = store
         self._on_lost = on_lost
         self._lock = threading.Lock()
@@ -181,11 +183,22 @@ class Committer:
             return
         try:
             write()
+        except SequenceConflict as conflict:  # nothing was written and the handle is well
+            self._settle_conflict(tickets, conflict)
+            return
         except BackroomsError as error:
             self._salvage(tickets, error)
             return
         for ticket in tickets:
             ticket.settle(None)
+
+    def _settle_conflict(self, tickets: list[Ticket], conflict: SequenceConflict) -> None:
+        """Refuse the one commit that was built on a tail that never became durable; write its neighbours."""
+        if len(tickets) == 1:
+            tickets[0].settle(conflict)
+            return
+        for ticket in tickets:
+            self._write_run([ticket])
 
     def _salvage(self, tickets: list[Ticket], error: BackroomsError) -> None:
         """After a failed write: re-open, acknowledge what is there, refuse the rest and all that was built on it."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from backrooms_tui.entity.process import EntityProcess
 from backrooms_tui.model.entries import Draft
-from backrooms_tui.model.errors import RoomCorrupted, RoomSuspended
+from backrooms_tui.model.errors import BackroomsError, RoomCorrupted, RoomSuspended
 from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.room import Damage, QueuedInput, RoomRecord
 from backrooms_tui.model.states import RoomState, Verb, transition
@@ -25,6 +25,7 @@ from backrooms_tui.persistence.records import seal
 from backrooms_tui.persistence.store import RoomCommit, SealedEntry
 
 from .turn import Turn
+from .worker import Timer
 
 RESULTS_KEPT = 32
 RECEIPTS_KEPT = 256
@@ -49,6 +50,8 @@ class LiveRoom:
         self.loaded = False
         """Whether queue, state and tail have been checked and read since the store was opened."""
         self.queue: deque[Pending] = deque()
+        self.accepting = 0
+        """Inputs whose INPUT entries are on their way to the disk."""
         self.state: dict[str, Any] = {}
         """The entity's committed state; meaningful when `loaded`."""
         self.process: EntityProcess | None = None
@@ -56,10 +59,16 @@ class LiveRoom:
         self.wants_entity = False
         """Somebody waits for the entity, though no input does."""
         self.turn: Turn | None = None
+        self.alarm: Timer | None = None
+        """The one deadline that matters now: of the initialisation, the turn, or a closed channel's death."""
         self.halted = False
         """No new turn may start: the room is being suspended, destroyed, or the owner is closing."""
         self.gone = False
+        self.spawn_error: BackroomsError | None = None
+        """Why no process could be made at the last try; None once one was."""
         self.occupants = 0
+        self.restarting = False
+        """The entity died of an input; the fresh one's readiness is recorded in memory."""
         self.init_failures = 0
         self.dirty = False
         """The record holds changes (refused inputs, idleness) that no commit has taken along yet."""
@@ -128,6 +137,11 @@ class LiveRoom:
         while len(self.results) > RESULTS_KEPT:
             self.results.popitem(last=False)
         self.changed.notify_all()
+
+    @property
+    def working(self) -> bool:
+        """Whether inputs are worked on in the room's state."""
+        return self.record.state in (RoomState.ACTIVE, RoomState.IDLE)
 
     def pending(self, seq: int) -> bool:
         return any(waiting.input.seq == seq for waiting in self.queue)

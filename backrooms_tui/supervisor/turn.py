@@ -31,7 +31,7 @@ def decode_state(snapshot: bytes | None) -> dict[str, Any] | None:
         return None
     state = json.loads(snapshot)
     if not isinstance(state, dict):
-        raise ValueError("not an object")
+        raise ValueError("not an object")  # noqa: TRY004  (bad bytes, not a caller's wrong type)
     return state
 
 
@@ -40,24 +40,25 @@ class Turn:
     """Collects frames until the turn ends; then gives the drafts of its entries. Belongs to one worker thread."""
 
     input: QueuedInput
-    attempt: int
-    deadline: float
-    """Monotonic seconds."""
     timeout: float
+    """Seconds from `started` to the deadline."""
     started: int
     """Monotonic nanoseconds."""
     said: list[Draft] = field(default_factory=list)
     outputs: int = 0
     staged: dict[str, Any] | None = None
     """The state this turn would commit; None while it has not touched it."""
-    failure: tuple[str, str, str] | None = None
-    """error, text and trace of a `fail` frame."""
-    closing: str | None = None
-    """Why the entity was killed in this turn; None while it was not."""
+    ended: bool = False
+    """Its commit is queued; nothing more may be added."""
+    holds_slot: bool = True
 
     @property
     def seq(self) -> int:
         return self.input.seq
+
+    @property
+    def attempt(self) -> int:
+        return self.input.attempt
 
     def say(self, text: str) -> list[tuple[int, str]]:
         """Add output text; gives (n, line) for each line, as it is told to watchers."""

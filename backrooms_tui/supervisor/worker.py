@@ -15,15 +15,12 @@ Call = Callable[[], None]
 
 
 class Timer:
-    """A call at a time; `cancel` it from the worker's own thread."""
+    """A call at a time; see `Worker.cancel`."""
 
     __slots__ = ("call",)
 
     def __init__(self, call: Call) -> None:
         self.call: Call | None = call
-
-    def cancel(self) -> None:
-        self.call = None
 
 
 class Worker:
@@ -38,6 +35,7 @@ class Worker:
         self._inbox: deque[Call] = deque()
         self._writers: dict[int, Call] = {}
         self._timers: list[tuple[float, int, Timer]] = []
+        self._cancelled = 0
         self._order = itertools.count()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -88,6 +86,15 @@ class Worker:
         timer = Timer(call)
         heapq.heappush(self._timers, (when, next(self._order), timer))
         return timer
+
+    def cancel(self, timer: Timer) -> None:
+        """Forget a timer. Cancelled ones are swept out together: deadlines outnumber expiries thousands to one."""
+        timer.call = None
+        self._cancelled += 1
+        if self._cancelled > 256 and self._cancelled * 2 > len(self._timers):
+            self._timers = [entry for entry in self._timers if entry[2].call is not None]
+            heapq.heapify(self._timers)
+            self._cancelled = 0
 
     def _run(self) -> None:
         while not self._stopping:

@@ -1,0 +1,138 @@
+"""Accepting one input: rules, bounds, durable INPUT entry and queue record, receipt."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from backrooms_tui.model.entries import Draft, EntryType, Meta
+from backrooms_tui.model.errors import (
+    BackroomsError,
+    InputEmpty,
+    InputRefused,
+    InputSizeExceeded,
+    InvalidInputEncoding,
+    MemoryExhausted,
+    QueueFull,
+)
+from backrooms_tui.model.events import InputAccepted
+from backrooms_tui.model.inputs import normalise
+from backrooms_tui.model.room import QueuedInput
+from backrooms_tui.model.states import Verb, transition
+from backrooms_tui.model.views import Receipt
+from backrooms_tui.persistence.store import RoomCommit
+
+from .engine import Engine, Limits
+from .loading import recent_receipts
+from .room import RECEIPTS_KEPT, LiveRoom, Pending
+
+ENTRY_OVERHEAD = 256
+"""Bytes beyond its text that an INPUT entry may take; the bound is checked before the entry is made."""
+
+
+def accept(
+    engine: Engine,
+    room: LiveRoom,
+    data: bytes,
+    *,
+    source: str,
+    request_id: str | None,
+    timeout: float | None,
+    kick: Callable[[LiveRoom], None],
+) -> Receipt:
+    """See `RoomService.submit`. When this returns the input is durable and queued."""
+    text = normalise(data, max_size=engine.limits.max_input_size)
+    if not text:
+        raise InputEmpty
+    if request_id is not None and room.receipts is None:
+        receipts = recent_receipts(engine.store, room.id)
+        with room.lock:
+            room.receipts = receipts if room.receipts is None else room.receipts
+    with room.lock:
+        room.require_open()
+        if request_id is not None and room.receipts is not None and request_id in room.receipts:
+            return room.receipts[request_id]
+        _check_room(room, engine.limits, len(text.encode()))
+        commit, pending = _seal_input(room, text, source, request_id, timeout)
+        receipt = Receipt(room.id, pending.input.seq, pending.input.timestamp, len(room.queue) + room.accepting)
+        room.accepting += 1
+        try:
+            ticket = engine.committer.enqueue(
+                commit, waits=True, then=lambda error: _queued(engine, room, commit, pending, error, kick)
+            )
+        except BackroomsError:
+            room.accepting -= 1
+            raise
+    engine.committer.finish(ticket)
+    if request_id is not None:
+        _remember(room, request_id, receipt)
+    return receipt
+
+
+def count_refusal(room: LiveRoom, refusal: InputRefused) -> None:
+    """Note a refused input in the room's counters; the next commit takes it along."""
+    if not isinstance(refusal, InvalidInputEncoding | InputSizeExceeded):
+        return
+    with room.lock:
+        counters = room.record.counters
+        room.record = room.record.with_(
+            counters=replace(counters, errors=counters.errors + 1, invalid_inputs=counters.invalid_inputs + 1),
+            last_error=refusal.code,
+        )
+        room.dirty = True
+
+
+def _check_room(room: LiveRoom, limits: Limits, size: int) -> None:
+    if room.depth + room.accepting >= limits.queue_depth:
+        raise QueueFull(f"MAX: {limits.queue_depth} pending")
+    record = room.record
+    if record.memory_usage + size + ENTRY_OVERHEAD > record.config.memory_limit:
+        raise MemoryExhausted(f"USAGE: {record.memory_usage} bytes", f"CAPACITY: {record.config.memory_limit} bytes")
+    if record.tail.seq >= limits.memory_entries:
+        raise MemoryExhausted(f"ENTRIES: {record.tail.seq}", f"MAX: {limits.memory_entries}")
+
+
+def _seal_input(
+    room: LiveRoom, text: str, source: str, request_id: str | None, timeout: float | None
+) -> tuple[RoomCommit, Pending]:
+    metadata = {Meta.SOURCE: source} | ({} if request_id is None else {Meta.REQUEST_ID: request_id})
+    record = room.record
+    commit = room.seal(
+        (Draft(EntryType.INPUT, text, metadata),),
+        state=transition(record.state, Verb.WAKE),
+        queued=record.queued + 1,
+        counters=replace(record.counters, inputs=record.counters.inputs + 1),
+        last_active=time.time_ns(),
+    )
+    entry = commit.entries[0].entry
+    queued = QueuedInput(entry.seq, entry.timestamp, request_id, 0, timeout)
+    return replace(commit, queue_put=(queued,)), Pending(queued, text)
+
+
+def _queued(
+    engine: Engine,
+    room: LiveRoom,
+    commit: RoomCommit,
+    pending: Pending,
+    error: BackroomsError | None,
+    kick: Callable[[LiveRoom], None],
+) -> None:
+    """The INPUT is durable (or was refused). In the writing thread, in order of the writes."""
+    with room.lock:
+        room.accepting -= 1
+        if error is not None:
+            return
+        room.queue.append(pending)
+        depth, busy = room.depth, room.turn is not None
+    engine.bus.publish(InputAccepted(room.id, commit.entries[0].entry, depth))
+    if not busy:
+        kick(room)
+
+
+def _remember(room: LiveRoom, request_id: str, receipt: Receipt) -> None:
+    with room.lock:
+        if room.receipts is not None:
+            room.receipts[request_id] = receipt
+            while len(room.receipts) > RECEIPTS_KEPT:
+                room.receipts.popitem(last=False)

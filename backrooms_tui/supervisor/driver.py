@@ -1,0 +1,375 @@
+"""How a worker thread drives its rooms: start the entity, give it input, take its frames, see it die.
+
+A turn ends in exactly one way: `done`, `fail`, deadline, death, or a broken protocol; each leads to one durable
+commit that holds what was said so far, and only `done` moves the entity's state. A kill does not wait for the
+death: the replacement is started beside it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from backrooms_tui.entity.crash import report_lines
+from backrooms_tui.entity.frames import (
+    Closed,
+    Done,
+    Fail,
+    Frame,
+    Log,
+    Observation,
+    Output,
+    Ready,
+    Silent,
+    StateSet,
+    StateValue,
+    Terminate,
+    Violation,
+)
+from backrooms_tui.entity.process import EntityProcess, EntitySpec, ExitReport
+from backrooms_tui.model.entries import Draft, EntryType, Meta, Outcome
+from backrooms_tui.model.errors import BackroomsError
+from backrooms_tui.model.events import RoomChanged, Said, TurnStarted
+from backrooms_tui.model.ids import short
+from backrooms_tui.model.room import Damage, RoomRecord
+
+from .ending import crash_error, end_turn, failure_error, lost_error, timeout_error, violation_error
+from .engine import Engine
+from .room import LiveRoom, Pending
+from .turn import StateTooLarge, Turn, encode_state
+from .worker import Worker
+
+MAX_ATTEMPTS = 2
+"""Starts of one input over all host deaths; a third would risk an input that kills the host."""
+INIT_ATTEMPTS = 3
+"""Deaths during initialisation before a room is CORRUPTED (seed 000, Corrupted Room)."""
+CLOSING_GRACE = 1.0
+"""Seconds between an entity's channel closing and its death being reported, before it is killed for it."""
+
+
+class Driver:
+    """`kick`, `retire` and `halt` are for any thread and post themselves to `worker`; the rest runs there."""
+
+    def __init__(self, engine: Engine, worker: Worker) -> None:
+        self._engine = engine
+        self._worker = worker
+
+    def kick(self, room: LiveRoom) -> None:
+        """See to it that the room works on its next input, or has its entity, if it should."""
+        self._worker.post(lambda: self._advance(room))
+
+    def retire(self, room: LiveRoom) -> None:
+        """Let an unused entity go; the room answers from its snapshot later."""
+        self._worker.post(lambda: self._retire(room))
+
+    def halt(self, room: LiveRoom, then: Callable[[], None]) -> None:
+        """End the room's process and give its running input back to the queue, then call `then`."""
+        self._worker.post(lambda: self._halt(room, then))
+
+    def reset(self, room: LiveRoom, record: RoomRecord, then: Callable[[], None]) -> None:
+        """Forget everything since the last durable commit: `record` is what the store holds. Then call `then`."""
+        self._worker.post(lambda: self._reset(room, record, then))
+
+    def _advance(self, room: LiveRoom) -> None:
+        with room.lock:
+            if room.halted or not room.loaded or room.turn is not None:
+                return
+            waiting = room.queue[0] if room.queue else None
+            wanted = waiting is not None or room.wants_entity
+        if waiting is not None and waiting.input.attempt >= MAX_ATTEMPTS:
+            self._discard(room, waiting)
+        elif wanted and room.process is None:
+            self._spawn(room)
+        elif waiting is not None and room.ready and self._engine.slots.take(lambda: self.kick(room)):
+            self._begin(room, waiting)
+
+    def _spawn(self, room: LiveRoom) -> None:
+        spec = EntitySpec(
+            kind=room.record.config.entity,
+            memory_limit=room.record.config.memory_limit,
+            state=room.state,
+            seq=room.record.tail.seq,
+            now=room.record.last_active,
+        )
+        born: list[EntityProcess] = []  # its death may be announced before `spawn` has returned it
+
+        def on_exit(report: ExitReport) -> None:
+            self._worker.post(lambda: self._on_exit(room, born[0], report) if born else None)
+
+        try:
+            process = self._engine.host.spawn(spec, on_exit=on_exit)
+        except BackroomsError as error:
+            self._spawn_failed(room, error)
+            return
+        born.append(process)
+        with room.lock:
+            room.process, room.ready = process, False
+        self._engine.touch(room)
+        for fileno in process.filenos():
+            self._worker.watch(fileno, lambda fd=fileno: self._receive(room, process, fd))  # type: ignore[misc]
+        self._set_alarm(room, self._engine.limits.init_timeout, lambda: self._init_overdue(room, process))
+        self._engine.bus.publish(RoomChanged(room.id, room.record.state))
+
+    def _spawn_failed(self, room: LiveRoom, error: BackroomsError) -> None:
+        """No process could be made: the host's trouble, not the room's. Its inputs stay queued."""
+        with room.lock:
+            room.wants_entity = False
+            room.spawn_error = error
+            room.changed.notify_all()
+        self._engine.notice("ERROR", " ".join((short(room.id), error.code, *error.details)), room.id)
+
+    def _begin(self, room: LiveRoom, waiting: Pending) -> None:
+        process = room.process
+        assert process is not None
+        started = replace(waiting.input, attempt=waiting.input.attempt + 1)
+        with room.lock:
+            turn = Turn(started, started.timeout or room.record.config.timeout, time.monotonic_ns())
+            facts = room.facts()
+            try:
+                # Not synced: losing the marker costs one more attempt, never an input.
+                self._engine.committer.enqueue(room.seal(queue_put=(started,)), sync=False)
+            except BackroomsError:  # the store is unwell; the room is reloaded and kicked when it is well again
+                self._engine.slots.give()
+                return
+            room.queue[0] = Pending(started, waiting.text)
+            room.turn = turn
+        self._engine.touch(room)
+        self._set_alarm(room, turn.timeout, lambda: self._deadline(room, turn))
+        self._engine.bus.publish(TurnStarted(room.id, turn.seq, turn.attempt, time.time_ns(), turn.timeout))
+        process.begin_turn(turn.seq)
+        self._send(
+            process,
+            {
+                "type": "input",
+                "seq": turn.seq,
+                "attempt": turn.attempt,
+                "now": started.timestamp,
+                "text": waiting.text,
+                "room": facts,
+            },
+        )
+
+    def _send(self, process: EntityProcess, frame: dict[str, object]) -> None:
+        if not process.send(frame):
+            self._worker.watch_writing(process.write_fileno, lambda: self._flush(process))
+
+    def _flush(self, process: EntityProcess) -> None:
+        if process.flush():
+            self._worker.stop_writing(process.write_fileno)
+
+    def _receive(self, room: LiveRoom, process: EntityProcess, fileno: int) -> None:
+        for frame in process.receive(fileno):
+            if process is not room.process:
+                return  # a frame before this one was its last
+            self._on_frame(room, process, frame)
+
+    def _on_frame(self, room: LiveRoom, process: EntityProcess, frame: Frame) -> None:
+        turn = room.turn
+        match frame:
+            case Ready():
+                self._on_ready(room)
+            case Closed():
+                self._on_closed(room, process)
+            case Violation():
+                self._violated(room, frame.code, frame.reason)
+            case Log() | Silent():
+                pass  # an entity's log has no reader yet, and silence is what no output means anyway
+            case Terminate():
+                self._engine.notice("INFO", f"{short(room.id)} ENTITY REQUESTS TERMINATION", room.id)
+            case _ if turn is None or turn.ended:
+                self._violated(room, "PROTOCOL_VIOLATION", f"{type(frame).__name__.lower()} outside a turn")
+            case Output():
+                for n, line in turn.say(frame.text):
+                    self._tell(room, turn, n, line)
+            case Observation():
+                self._tell(room, turn, turn.observe(frame.text, frame.data), frame.text, observation=True)
+            case StateSet() | StateValue():
+                turn.stage(frame, room.state)
+            case Fail():
+                self._end(room, turn, Outcome.FAILED, error=failure_error(frame))
+            case Done():
+                self._done(room, turn)
+
+    def _tell(self, room: LiveRoom, turn: Turn, n: int, text: str, *, observation: bool = False) -> None:
+        said = Said(room.id, turn.seq, turn.attempt, n, time.time_ns(), text, observation=observation)
+        self._engine.bus.publish(said)
+
+    def _on_ready(self, room: LiveRoom) -> None:
+        self._set_alarm(room, None)
+        with room.lock:
+            room.ready = True
+            room.wants_entity = False
+            room.init_failures = 0
+            if room.restarting:
+                room.restarting = False
+                self._record(room, Draft(EntryType.STATE_CHANGE, "ENTITY RESTARTED", {Meta.EVENT: "entity_restarted"}))
+            room.changed.notify_all()
+        self._engine.bus.publish(RoomChanged(room.id, room.record.state))
+        self._advance(room)
+
+    def _done(self, room: LiveRoom, turn: Turn) -> None:
+        snapshot = None
+        if turn.staged is not None and turn.staged != room.state:
+            try:
+                snapshot = encode_state(turn.staged)
+            except StateTooLarge:
+                self._violated(room, "STATE_SIZE_EXCEEDED", "the state does not fit its limit")
+                return
+        self._end(room, turn, Outcome.OUTPUT if turn.outputs else Outcome.SILENT, snapshot=snapshot)
+
+    def _deadline(self, room: LiveRoom, turn: Turn) -> None:
+        if room.turn is turn and not turn.ended:
+            self._kill(room)
+            self._end(room, turn, Outcome.TIMEOUT, error=timeout_error())
+            self._engine.notice("WARN", f"{short(room.id)} ENTITY_TIMEOUT AFTER {turn.timeout:g}s", room.id)
+
+    def _violated(self, room: LiveRoom, code: str, reason: str) -> None:
+        """The entity broke a rule: it is killed, and the turn, if one runs, ends."""
+        turn, was_ready = room.turn, room.ready
+        self._kill(room)
+        self._engine.notice("WARN", f"{short(room.id)} {code}: {reason}", room.id)
+        if turn is not None and not turn.ended:
+            self._end(room, turn, Outcome.VIOLATION, error=violation_error(code, reason))
+        elif was_ready:
+            self._advance(room)
+        else:
+            self._init_died(room, f"{code}: {reason}")
+
+    def _on_closed(self, room: LiveRoom, process: EntityProcess) -> None:
+        """A channel ended. If that was its death, the report is a millisecond away; otherwise it is made one."""
+        for fileno in process.filenos():
+            self._worker.unwatch(fileno)
+        if process.exit is not None:
+            self._on_exit(room, process, process.exit)
+            return
+
+        def deaf() -> None:
+            if room.process is process:
+                self._violated(room, "PROTOCOL_VIOLATION", "the entity closed its channel")
+
+        self._set_alarm(room, CLOSING_GRACE, deaf)
+
+    def _on_exit(self, room: LiveRoom, process: EntityProcess, report: ExitReport) -> None:
+        for fileno in process.filenos():  # what it said before it died is still in its pipes
+            for frame in process.receive(fileno) if process is room.process else ():
+                if not isinstance(frame, Closed) and process is room.process:
+                    self._on_frame(room, process, frame)
+        if process is not room.process:
+            return
+        turn, was_ready = room.turn, room.ready
+        self._kill(room)
+        cause = " ".join(report_lines(report)[1:2])
+        if turn is not None and not turn.ended:
+            self._end(room, turn, Outcome.CRASH, error=crash_error(report))
+            self._engine.notice("ERROR", f"{short(room.id)} ENTITY_CRASHED {cause}", room.id)
+        elif was_ready:
+            self._engine.notice("WARN", f"{short(room.id)} ENTITY DIED BETWEEN INPUTS {cause}", room.id)
+            self._advance(room)
+        else:
+            self._init_died(room, cause)
+
+    def _init_overdue(self, room: LiveRoom, process: EntityProcess) -> None:
+        if process is room.process and not room.ready:
+            self._kill(room)
+            self._init_died(room, f"NOT READY AFTER {self._engine.limits.init_timeout:g}s")
+
+    def _init_died(self, room: LiveRoom, why: str) -> None:
+        with room.lock:
+            room.init_failures += 1
+            hopeless = room.init_failures >= INIT_ATTEMPTS
+            if hopeless:
+                room.corrupt(Damage("ENTITY_INIT_FAILED", f"/room/{room.id}/state", 0, time.time_ns()))
+                draft = Draft(EntryType.ERROR, f"ERROR: ENTITY_INIT_FAILED\n{why}", {Meta.CODE: "ENTITY_INIT_FAILED"})
+                self._record(room, draft)
+        self._engine.notice("ERROR" if hopeless else "WARN", f"{short(room.id)} ENTITY_INIT_FAILED {why}", room.id)
+        if not hopeless:
+            self._advance(room)
+
+    def _record(self, room: LiveRoom, draft: Draft) -> None:
+        """Add one entry outside any turn. Under the room's lock."""
+        try:
+            self._engine.enqueue(room, room.seal((draft,)))
+        except BackroomsError:
+            pass  # the store is unwell and says so itself; the room is reloaded with what it truly holds
+
+    def _end(
+        self, room: LiveRoom, turn: Turn, outcome: str, *, error: Draft | None = None, snapshot: bytes | None = None
+    ) -> None:
+        self._set_alarm(room, None)
+        end_turn(self._engine, room, turn, outcome, error=error, snapshot=snapshot, then=lambda: self._ended(room))
+        if room.process is None and not room.halted:
+            room.restarting = True
+            self._spawn(room)
+
+    def _ended(self, room: LiveRoom) -> None:
+        """In the writing thread."""
+        if room.queue:
+            self.kick(room)
+
+    def _discard(self, room: LiveRoom, waiting: Pending) -> None:
+        """End an input that was running at two host deaths; its text stays in memory."""
+        turn = Turn(waiting.input, 0, time.monotonic_ns(), holds_slot=False)
+        with room.lock:
+            room.turn = turn
+        error = lost_error(waiting.input.attempt, waiting.text)
+        end_turn(self._engine, room, turn, Outcome.LOST, error=error, then=lambda: self._ended(room))
+        self._engine.notice("ERROR", f"{short(room.id)} INPUT_DISCARDED SEQ {turn.seq}", room.id)
+
+    def _retire(self, room: LiveRoom) -> None:
+        with room.lock:
+            busy = room.turn is not None or room.queue or not room.ready
+        if not busy:
+            self._kill(room)
+            self._engine.bus.publish(RoomChanged(room.id, room.record.state))
+
+    def _halt(self, room: LiveRoom, then: Callable[[], None]) -> None:
+        turn = room.turn
+        self._kill(room)
+        with room.lock:
+            if turn is not None and not turn.ended:
+                # We stop it ourselves, so the attempt does not count against the input.
+                given_back = replace(turn.input, attempt=turn.input.attempt - 1)
+                room.queue[0] = Pending(given_back, room.queue[0].text)
+                room.turn = None
+                self._engine.slots.give()
+                try:
+                    self._engine.enqueue(room, room.seal(queue_put=(given_back,)), sync=False)
+                except BackroomsError:
+                    pass  # costs one attempt
+            room.changed.notify_all()
+        then()
+
+    def _reset(self, room: LiveRoom, record: RoomRecord, then: Callable[[], None]) -> None:
+        turn = room.turn
+        self._kill(room)
+        with room.lock:
+            if turn is not None and not turn.ended and turn.holds_slot:
+                self._engine.slots.give()
+            room.record, room.turn, room.loaded = record, None, False
+            room.queue.clear()
+            room.receipts = None
+            room.changed.notify_all()
+        then()
+
+    def _kill(self, room: LiveRoom) -> None:
+        """Part with the process at once; a fresh one may be started beside its death."""
+        process = room.process
+        if process is None:
+            return
+        self._set_alarm(room, None)
+        for fileno in {*process.filenos(), process.write_fileno}:
+            self._worker.unwatch(fileno)
+        process.kill()
+        process.close()
+        with room.lock:
+            room.process, room.ready = None, False
+            room.changed.notify_all()
+        self._engine.forget(room)
+
+    def _set_alarm(self, room: LiveRoom, seconds: float | None, call: Callable[[], None] | None = None) -> None:
+        if room.alarm is not None:
+            self._worker.cancel(room.alarm)
+            room.alarm = None
+        if seconds is not None and call is not None:
+            room.alarm = self._worker.at(time.monotonic() + seconds, call)

@@ -1,0 +1,119 @@
+"""What the parts of the supervisor share: the store behind its committer, the entities' host, the bus, the limits."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from backrooms_tui.entity.process import EntityHost
+from backrooms_tui.model.events import EntriesAdded, Notice, RoomChanged
+from backrooms_tui.model.ids import RoomId
+from backrooms_tui.persistence.store import RoomCommit, RoomStore
+
+from .bus import EventBus
+from .committer import Committer, Then, Ticket
+from .room import LiveRoom
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The configured limits that the supervisor enforces; see model.limits for their upper bounds."""
+
+    max_rooms: int
+    max_input_size: int
+    queue_depth: int
+    concurrent_inputs: int
+    memory_entries: int
+    init_timeout: float
+    """Seconds an entity may take to say `ready`."""
+    idle_after: float = 300.0
+    """Seconds without activity after which an ACTIVE room becomes IDLE."""
+    live_entities: int = 128
+    """Processes kept; beyond, the least recently used idle one goes cold. A cold start costs 5-10 ms."""
+
+
+class Slots:
+    """The system-wide bound on turns that run at once; rooms wait their turn in order."""
+
+    def __init__(self, limit: int) -> None:
+        self._lock = threading.Lock()
+        self._free = limit
+        self._waiting: deque[Callable[[], None]] = deque()
+
+    def take(self, retry: Callable[[], None]) -> bool:
+        """Take a slot; when there is none, `retry` is called once some time later, from any thread."""
+        with self._lock:
+            if self._free:
+                self._free -= 1
+                return True
+            self._waiting.append(retry)
+            return False
+
+    def give(self) -> None:
+        with self._lock:
+            self._free += 1
+            retry = self._waiting.popleft() if self._waiting else None
+        if retry is not None:
+            retry()
+
+
+class Engine:
+    """See the module."""
+
+    def __init__(self, store: RoomStore, host: EntityHost, limits: Limits, *, on_lost: Callable[[], None]) -> None:
+        self.store = store
+        self.host = host
+        self.limits = limits
+        self.bus = EventBus()
+        self.committer = Committer(store, on_lost=on_lost)
+        self.slots = Slots(limits.concurrent_inputs)
+        self._live_lock = threading.Lock()
+        self._live: OrderedDict[RoomId, LiveRoom] = OrderedDict()
+
+    def enqueue(self, room: LiveRoom, commit: RoomCommit, *, sync: bool = True, then: Then | None = None) -> Ticket:
+        """Queue a commit that nobody waits for, and tell watchers when it is durable. Call under the room's lock."""
+
+        def ended(error: Exception | None) -> None:
+            if error is None:
+                self.tell_commit(room, commit)
+
+        return self.committer.enqueue(commit, sync=sync, then=then or ended)
+
+    def write(self, room: LiveRoom, seal: Callable[[], RoomCommit]) -> RoomCommit:
+        """Seal under the lock, write, wait, tell watchers. Not from worker threads. Raises StoreFailed."""
+        with room.lock:
+            commit = seal()
+            ticket = self.committer.enqueue(commit, waits=True)
+        self.committer.finish(ticket)
+        self.tell_commit(room, commit)
+        return commit
+
+    def tell_commit(self, room: LiveRoom, commit: RoomCommit) -> None:
+        if commit.entries:
+            self.bus.publish(EntriesAdded(room.id, tuple(e.entry for e in commit.entries)))
+        self.bus.publish(RoomChanged(room.id, commit.record.state))
+
+    def notice(self, severity: str, text: str, room_id: RoomId | None = None) -> None:
+        self.bus.publish(Notice(time.time_ns(), severity, room_id, text))
+
+    def touch(self, room: LiveRoom) -> None:
+        """Note that a room's process is in use now."""
+        with self._live_lock:
+            self._live[room.id] = room
+            self._live.move_to_end(room.id)
+
+    def forget(self, room: LiveRoom) -> None:
+        with self._live_lock:
+            self._live.pop(room.id, None)
+
+    def live_count(self) -> int:
+        return len(self._live)
+
+    def surplus(self) -> list[LiveRoom]:
+        """Rooms whose processes are beyond the limit, least recently used first."""
+        with self._live_lock:
+            excess = len(self._live) - self.limits.live_entities
+            return list(self._live.values())[: max(0, excess)]

@@ -1,0 +1,63 @@
+"""Bringing a room from the store into the owner's memory when it is first touched, or after a failed write.
+
+Constant cost per room: tail and snapshot are checked, the queue's inputs read; memory stays in the store.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from backrooms_tui.model.entries import EntryType, Meta
+from backrooms_tui.model.errors import RoomCorrupted
+from backrooms_tui.model.ids import RoomId
+from backrooms_tui.model.room import Damage
+from backrooms_tui.model.views import Receipt
+from backrooms_tui.persistence.store import RoomStore
+
+from .room import RECEIPTS_KEPT, LiveRoom, Pending
+from .turn import decode_state
+
+
+def load_room(store: RoomStore, room: LiveRoom, *, now: int) -> Damage | None:
+    """Read what the room needs to be entered. Two threads may do it at once; the first one's result stands.
+
+    Gives the damage it found, or None; raises StoreFailed.
+    """
+    tail = room.record.tail
+    damage = store.verify(room.id)
+    if damage is not None:
+        return damage
+    try:
+        state = decode_state(store.snapshot(room.id)) or {}
+        queue = [Pending(queued, store.entry(room.id, queued.timestamp).content) for queued in store.queue(room.id)]
+    except ValueError:
+        return Damage("STATE_UNREADABLE", f"/room/{room.id}/state", 0, now)
+    except RoomCorrupted as error:
+        return damage_of(room.id, error, now)
+    with room.lock:
+        if not room.loaded and room.record.tail == tail:
+            room.state = state
+            room.queue.extend(queue)
+            room.loaded = True
+    return None
+
+
+def damage_of(room_id: RoomId, error: RoomCorrupted, now: int) -> Damage:
+    """The Damage that a store's RoomCorrupted tells in its detail lines."""
+    told = dict(line.split(": ", 1) for line in error.details if ": " in line)
+    return Damage(
+        told.get("CORRUPTION_TYPE", "CHECKSUM_MISMATCH"),
+        told.get("WHERE", f"/room/{room_id}"),
+        int(told.get("OFFSET", "0"), 16),
+        now,
+    )
+
+
+def recent_receipts(store: RoomStore, room_id: RoomId) -> OrderedDict[str, Receipt]:
+    """Receipts of the newest inputs that carried a request id, so that a retry after a restart is recognised."""
+    entries = store.read(room_id, limit=2 * RECEIPTS_KEPT)
+    return OrderedDict(
+        (entry.metadata[Meta.REQUEST_ID], Receipt(room_id, entry.seq, entry.timestamp, 0))
+        for entry in entries
+        if entry.type is EntryType.INPUT and Meta.REQUEST_ID in entry.metadata
+    )

@@ -1,0 +1,342 @@
+"""The supervisor: every verb of `RoomService`, carried out on the rooms this process owns.
+
+Verbs run in the caller's thread up to the durable write; what takes an entity happens in the room's worker.
+Shutdown order: rooms halt (running inputs go back to their queues), keeper, workers, entities, committer, store.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable
+
+from backrooms_tui import __version__
+from backrooms_tui.entity.process import EntityHost
+from backrooms_tui.model.entries import Draft, EntryType, MemoryEntry, Meta
+from backrooms_tui.model.errors import (
+    BackroomsError,
+    ConfirmationMismatch,
+    EntityInitFailed,
+    InputRefused,
+    RoomCorrupted,
+)
+from backrooms_tui.model.events import RoomChanged, RoomCreated, RoomDestroyed
+from backrooms_tui.model.ids import RoomId, new_room_id
+from backrooms_tui.model.room import Creation, RoomConfig, RoomRecord, Suspension
+from backrooms_tui.model.states import RoomState, Verb, transition
+from backrooms_tui.model.views import Receipt, RoomView, ServiceStatus, StoreFacts, TurnResult
+from backrooms_tui.persistence.store import RoomCommit, RoomStore
+
+from .accepting import accept, count_refusal
+from .bus import QueueSubscription
+from .driver import Driver
+from .engine import Engine, Limits
+from .keeper import Keeper
+from .registry import Registry
+from .room import LiveRoom
+from .waiting import await_turn
+from .worker import Worker
+
+Fault = Callable[[BaseException], None]
+
+HALT_SECONDS = 5.0
+"""How long a worker may take to part with a process; it only sends a signal."""
+
+
+class Supervisor:
+    """A `RoomService` over a store that this process owns."""
+
+    def __init__(
+        self,
+        store: RoomStore,
+        host: EntityHost,
+        limits: Limits,
+        *,
+        workers: int,
+        path: str | None,
+        on_fault: Fault,
+    ) -> None:
+        """`path` is shown to people only. `on_fault` is told of exceptions that are our own bugs."""
+        self._store = store
+        self._path = path
+        self._started_at = time.time_ns()
+        self._registry = Registry(store, max_rooms=limits.max_rooms)
+        self._engine = Engine(store, host, limits, on_lost=self._reload)
+        self._workers = [Worker(f"worker-{n}", on_fault=on_fault) for n in range(workers)]
+        self._drivers = [Driver(self._engine, worker) for worker in self._workers]
+        self._keeper = Keeper(often=self._keep_witness, every_second=self._keep_rooms, on_fault=on_fault)
+        self._close_lock = threading.Lock()
+        self._closed = False
+
+    # What is there.
+
+    def resolve(self, handle: str) -> RoomId:
+        return self._registry.resolve(handle)
+
+    def rooms(self) -> list[RoomView]:
+        return [room.view() for room in self._registry.all()]
+
+    def room(self, room_id: RoomId) -> RoomView:
+        return self._registry.loaded(room_id).view()
+
+    def read(
+        self, room_id: RoomId, *, after: int | None = None, before: int | None = None, limit: int = 200
+    ) -> list[MemoryEntry]:
+        room = self._registry.get(room_id)
+        try:
+            return self._store.read(room_id, after=after, before=before, limit=limit)
+        except RoomCorrupted as error:
+            self._registry.corrupt(room, error)
+            raise
+
+    def store_facts(self) -> StoreFacts:
+        committer = self._engine.committer
+        return StoreFacts(
+            backend=self._store.backend,
+            path=self._path,
+            last_flush=committer.last_flush,
+            flush_average=committer.flush_average,
+            disk_usage=self._store.disk_usage(),
+        )
+
+    def status(self) -> ServiceStatus:
+        seal = self._engine.host.seal
+        return ServiceStatus(
+            version=__version__,
+            pid=os.getpid(),
+            started_at=self._started_at,
+            durable=self._store.backend != "MEMORY",
+            read_only_because=self._engine.committer.failure,
+            live_entities=self._engine.live_count(),
+            seal=() if seal is None else seal.lines(),
+        )
+
+    def subscribe(self, rooms: Iterable[RoomId] | None = None) -> QueueSubscription:
+        return self._engine.bus.subscribe(rooms)
+
+    # Lifecycle.
+
+    def create(self, config: RoomConfig) -> RoomView:
+        config = config.validated()
+        now = time.time_ns()
+        creation = Creation(os.getpid(), getpass.getuser(), socket.gethostname())
+        origin = f"{creation.user}@{creation.host}:{creation.pid}"
+        record = RoomRecord(
+            id=new_room_id(created_at=now, origin=origin),
+            state=RoomState.ACTIVE,
+            config=config,
+            creation=creation,
+            created_at=now,
+            last_active=now,
+        )
+        room = LiveRoom(record)
+        room.loaded = True
+        self._registry.add(room)
+        try:
+            self._engine.write(room, room.seal)
+        except BackroomsError:
+            self._registry.remove(room.id)
+            raise
+        self._engine.bus.publish(RoomCreated(room.id))
+        self._want_entity(room)
+        return room.view()
+
+    def await_entity(self, room_id: RoomId, timeout: float | None = None) -> RoomView:
+        room = self._registry.open(room_id)
+        self._want_entity(room)
+        with room.changed:
+            room.changed.wait_for(lambda: room.ready or room.halted or room.spawn_error is not None, timeout)
+            if room.spawn_error is not None:
+                raise room.spawn_error
+            if not room.ready:
+                raise EntityInitFailed(f"ROOM: {room_id}", f"STATE: {room.record.state}")
+        return room.view()
+
+    def enter(self, room_id: RoomId) -> RoomView:
+        room = self._registry.open(room_id)
+        with room.lock:
+            room.occupants += 1
+            idle = room.record.state is RoomState.IDLE
+        if idle:
+            self._engine.write(room, lambda: room.seal(state=transition(room.record.state, Verb.WAKE)))
+        self._want_entity(room)
+        return room.view()
+
+    def leave(self, room_id: RoomId) -> RoomView:
+        room = self._registry.get(room_id)
+        with room.lock:
+            room.occupants = max(0, room.occupants - 1)
+            rests = room.record.state is RoomState.ACTIVE and not room.occupants and not room.queue
+        if rests:
+            self._engine.write(room, lambda: room.seal(state=transition(room.record.state, Verb.REST)))
+        return room.view()
+
+    def suspend(self, room_id: RoomId, *, by: str) -> RoomView:
+        room = self._registry.loaded(room_id)
+        with room.changed:
+            state = transition(room.record.state, Verb.SUSPEND)
+            room.halted = True
+            patience = HALT_SECONDS + (room.turn.timeout if room.turn is not None else 0)
+            room.changed.wait_for(lambda: room.turn is None, patience)
+        try:
+            self._halt(room)
+            draft = Draft(EntryType.STATE_CHANGE, "SUSPENDED", {Meta.EVENT: "suspended", Meta.BY: by})
+            self._engine.write(
+                room, lambda: room.seal((draft,), state=state, suspension=Suspension(time.time_ns(), by))
+            )
+        except BackroomsError:
+            room.halted = False
+            self._driver(room).kick(room)
+            raise
+        return room.view()
+
+    def resume(self, room_id: RoomId, *, by: str) -> RoomView:
+        room = self._registry.loaded(room_id)
+        draft = Draft(EntryType.STATE_CHANGE, "RESUMED", {Meta.EVENT: "resumed", Meta.BY: by})
+
+        def seal() -> RoomCommit:
+            state = transition(room.record.state, Verb.RESUME)
+            return room.seal((draft,), state=state, suspension=None, last_active=time.time_ns())
+
+        self._engine.write(room, seal)
+        with room.lock:
+            room.halted = False
+        self._want_entity(room)
+        return room.view()
+
+    def destroy(self, room_id: RoomId, *, confirm: str) -> None:
+        room = self._registry.get(room_id)
+        if confirm != room_id:
+            raise ConfirmationMismatch("THE TYPED ID IS NOT THE ROOM'S ID")
+        with room.changed:
+            transition(room.record.state, Verb.DESTROY)
+            room.halted = room.gone = True
+            room.changed.notify_all()
+        self._halt(room)
+        try:
+            ticket = self._engine.committer.enqueue(destroy=room_id, waits=True)
+            self._engine.committer.finish(ticket)
+        except BackroomsError:
+            room.halted = room.gone = False
+            raise
+        self._registry.remove(room_id)
+        self._engine.bus.publish(RoomDestroyed(room_id))
+
+    # Input.
+
+    def submit(
+        self,
+        room_id: RoomId,
+        data: bytes,
+        *,
+        source: str,
+        request_id: str | None = None,
+        timeout: float | None = None,
+    ) -> Receipt:
+        room = self._registry.open(room_id)
+        try:
+            return accept(
+                self._engine,
+                room,
+                data,
+                source=source,
+                request_id=request_id,
+                timeout=timeout,
+                kick=self._driver(room).kick,
+            )
+        except InputRefused as refusal:
+            count_refusal(room, refusal)
+            raise
+
+    def wait(self, receipt: Receipt, timeout: float | None = None) -> TurnResult | None:
+        return await_turn(self._store, self._registry.get(receipt.room_id), receipt, timeout)
+
+    def resume_pending(self) -> None:
+        """Start the inputs that an earlier owner accepted and did not end. Rooms that nobody calls for stay cold
+        otherwise: a one-shot command must not start work that it will not finish.
+        """
+        for room in self._registry.all():
+            if room.record.queued and room.record.state in (RoomState.ACTIVE, RoomState.IDLE):
+                self._driver(self._registry.loaded(room.id)).kick(room)
+
+    # Leaving.
+
+    def close(self) -> None:
+        with self._close_lock:
+            if self._closed:
+                return
+            self._closed = True
+        self._keeper.stop()
+        busy = [room for room in self._registry.all() if room.process is not None or room.turn is not None]
+        for room in busy:
+            room.halted = True
+        for halted in [self._post_halt(room) for room in busy]:
+            halted.wait(HALT_SECONDS)
+        for worker in self._workers:
+            worker.stop()
+        self._engine.host.close()
+        self._write_dirty()
+        self._engine.committer.close()
+        self._engine.bus.close()
+        self._store.close()
+
+    # The machine's own.
+
+    def _driver(self, room: LiveRoom) -> Driver:
+        return self._drivers[int(room.id[:8], 16) % len(self._drivers)]
+
+    def _want_entity(self, room: LiveRoom) -> None:
+        with room.lock:
+            room.spawn_error = None
+            room.wants_entity = not room.ready
+        self._driver(room).kick(room)
+
+    def _post_halt(self, room: LiveRoom) -> threading.Event:
+        halted = threading.Event()
+        self._driver(room).halt(room, halted.set)
+        return halted
+
+    def _halt(self, room: LiveRoom) -> None:
+        self._post_halt(room).wait(HALT_SECONDS)
+
+    def _reload(self) -> None:
+        """After a failed write: whatever rooms believed since the last acknowledgement is forgotten."""
+        self._engine.notice("WARN", "STORE_FAILED: RE-OPENED AND VERIFIED; UNACKNOWLEDGED WRITES WERE REFUSED")
+        for room, record in self._registry.reload():
+            self._driver(room).reset(room, record, lambda room=room: self._reloaded(room))  # type: ignore[misc]
+
+    def _reloaded(self, room: LiveRoom) -> None:
+        if room.record.queued:
+            self._registry.loaded(room.id)
+            self._driver(room).kick(room)
+        self._engine.bus.publish(RoomChanged(room.id, room.record.state))
+
+    def _keep_witness(self) -> None:
+        if self._store.witness_due():
+            self._store.write_witness()
+
+    def _keep_rooms(self) -> None:
+        self._engine.committer.retry()
+        if self._engine.committer.failure is None:
+            self._store.write_witness()
+            self._write_dirty()
+            self._rest_idle()
+        for room in self._engine.surplus():
+            self._driver(room).retire(room)
+
+    def _write_dirty(self) -> None:
+        for room in self._registry.all():
+            if room.dirty:
+                with room.lock:
+                    self._engine.enqueue(room, room.seal(), sync=False)
+
+    def _rest_idle(self) -> None:
+        before = time.time_ns() - int(self._engine.limits.idle_after * 1e9)
+        for room in self._registry.all():
+            if room.record.state is RoomState.ACTIVE and room.record.last_active < before and not room.record.queued:
+                with room.lock:
+                    commit = room.seal(state=transition(room.record.state, Verb.REST))
+                    self._engine.enqueue(room, commit)
