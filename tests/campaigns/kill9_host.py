@@ -1,0 +1,72 @@
+"""The program that the kill -9 campaign kills: an owner under load that says what it was told, line by line.
+
+    kill9_host.py STORE ROOMS RESEND
+
+One client thread per room submits `increment counter` as fast as it is answered, keeping two inputs in flight.
+RESEND is a file of `room request_id` lines whose outcome the killer does not know; they are sent again first.
+Lines, each written by one unbuffered write: ROOM id, SUB id request, ACK id request seq, DONE id seq outcome text.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import uuid
+from collections import deque
+from pathlib import Path
+
+from backrooms_tui.config.settings import PersistenceSettings, Settings
+from backrooms_tui.model.ids import RoomId
+from backrooms_tui.model.room import RoomConfig
+from backrooms_tui.model.views import Receipt
+from backrooms_tui.service import RoomService, open_service
+
+IN_FLIGHT = 2
+
+
+def say(*words: object) -> None:
+    os.write(1, (" ".join(map(str, words)) + "\n").encode())
+
+
+def submit(service: RoomService, room: RoomId, request: str) -> Receipt:
+    say("SUB", room, request)
+    receipt = service.submit(room, b"increment counter", source="campaign", request_id=request)
+    say("ACK", room, request, receipt.seq)
+    return receipt
+
+
+def client(service: RoomService, room: RoomId, unknown: list[str]) -> None:
+    waiting: deque[Receipt] = deque(submit(service, room, request) for request in unknown)
+    while True:
+        while len(waiting) < IN_FLIGHT:
+            waiting.append(submit(service, room, uuid.uuid4().hex))
+        receipt = waiting.popleft()
+        result = service.wait(receipt, timeout=60)
+        if result is None:
+            say("STUCK", room, receipt.seq)
+            return
+        say("DONE", room, receipt.seq, result.outcome, result.entries[0].content)
+
+
+def main() -> None:
+    store, rooms, resend = sys.argv[1:]
+    service = open_service(Settings(persistence=PersistenceSettings(path=store)))
+    service.resume_pending()
+    ids = [view.record.id for view in service.rooms()]
+    while len(ids) < int(rooms):
+        ids.append(service.create(RoomConfig()).record.id)
+        receipt = submit(service, ids[-1], uuid.uuid4().hex)
+        service.wait(receipt, timeout=60)
+        service.submit(ids[-1], b"initialize counter at 0", source="campaign")
+    unknown: dict[str, list[str]] = {}
+    for line in Path(resend).read_text().splitlines():
+        room, request = line.split()
+        unknown.setdefault(room, []).append(request)
+    for room in ids:
+        say("ROOM", room)
+        threading.Thread(target=client, args=(service, room, unknown.get(room, []))).start()
+
+
+if __name__ == "__main__":
+    main()

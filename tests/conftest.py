@@ -1,0 +1,50 @@
+"""What every test may use: a private place for files, the rule about missing system tools, and waiting."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support import eventually
+
+
+@pytest.fixture(autouse=True)
+def private_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or writes the operator's own rooms, configuration or history."""
+    for name in [name for name in os.environ if name.startswith("ROOM_")]:
+        if name != "ROOM_CAMPAIGN":
+            monkeypatch.delenv(name)
+    for name in ("STATE_DIRECTORY", "CONFIGURATION_DIRECTORY", "LOGS_DIRECTORY", "RUNTIME_DIRECTORY"):
+        monkeypatch.delenv(name, raising=False)
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    monkeypatch.setenv("HOME", str(home))
+    for name in ("XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TZ", "UTC")
+    return
+
+
+@pytest.fixture
+def need_tool() -> Callable[[str], str]:
+    """Give the path of a system tool; without it skip on a user's machine and fail in CI."""
+
+    def need(name: str) -> str:
+        path = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
+        if path is None:
+            message = f"{name} is not installed"
+            if os.environ.get("CI") == "true":
+                pytest.fail(message)
+            pytest.skip(message)
+        return path
+
+    return need
+
+
+@pytest.fixture
+def until() -> Callable[..., object]:
+    """`eventually`, for tests."""
+    return eventually
