@@ -1,0 +1,76 @@
+"""`Pane`: the one way rows become cells. All panes, rules and sheets of the console are Panes.
+
+Decision: one `render_line` widget per panel. A modal of thirteen Textual widgets takes 97-178 ms to appear, and a
+`Static` that changes its text lays the screen out anew.
+"""
+
+from __future__ import annotations
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from backrooms_tui.tui.rows import EMPTY, Row
+
+STYLES = (
+    *("dim", "strong", "accent", "rule", "rule-focus", "title", "cursor", "cursor-dim", "marked", "field", "key"),
+    *("good", "warn", "error", "meter", "text-cursor"),
+    *("state-active", "state-idle", "state-suspended", "state-corrupted", "state-terminated"),
+)
+"""Every style name a run may carry."""
+
+
+class Pane(Widget, inherit_css=False):
+    """Draws `row(y)` for each of its lines."""
+
+    COMPONENT_CLASSES = {f"pane--{style}" for style in STYLES}  # noqa: RUF012 - Textual's own protocol
+    ALLOW_SELECT = False
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's word
+        super().__init__(id=id, classes=classes)
+        self._inks: dict[str, Style] = {}
+
+    def row(self, y: int) -> Row:
+        """Give the row at a line of the pane."""
+        del y
+        return EMPTY
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        shown = self.row(y).fit(width)
+        base = self.rich_style + self._ink(shown.under)
+        return Strip([Segment(text.plain, base + self._ink(style)) for style, text in shown.runs], width)
+
+    def refresh_line(self, y: int, lines: int = 1) -> None:
+        """Repaint only these lines."""
+        self.refresh(Region(0, y, self.size.width, lines))
+
+    def notify_style_update(self) -> None:
+        self._inks.clear()
+        super().notify_style_update()
+
+    def _ink(self, style: str) -> Style:
+        if not style:
+            return Style.null()
+        if style not in self._inks:
+            self._inks[style] = self.get_component_rich_style(f"pane--{style}", partial=True)
+        return self._inks[style]
+
+
+class RowsPane(Pane):
+    """A pane that is handed its rows; a new set repaints the lines that differ."""
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's word
+        super().__init__(id=id, classes=classes)
+        self._rows: tuple[Row, ...] = ()
+
+    def row(self, y: int) -> Row:
+        return self._rows[y] if y < len(self._rows) else EMPTY
+
+    def show(self, rows: tuple[Row, ...]) -> None:
+        old, self._rows = self._rows, rows
+        for y in range(max(len(old), len(rows))):
+            if (old[y] if y < len(old) else EMPTY) != (rows[y] if y < len(rows) else EMPTY):
+                self.refresh_line(y)
