@@ -1,0 +1,14 @@
+"""The way from the command line into the console: the only module here that reaches Textual, and only when called."""
+
+from __future__ import annotations
+
+from .shell import Shell
+
+
+def console(shell: Shell) -> int:
+    """Open the console on this terminal until the operator leaves it."""
+    from backrooms_tui.tui.app import run_console
+
+    settings = shell.settings()
+    with shell.service() as service:
+        return run_console(service, settings)

@@ -1,0 +1,106 @@
+"""Words of a command line to options, and help pages, both made from the table of commands.
+
+A mistake is a `UsageError`, never an exit from inside the parser, so that the console's command line can use the
+same grammar.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Sequence
+from typing import NoReturn
+
+from backrooms_tui.model.errors import UsageError
+
+from .commands import COMMANDS, GLOBAL_OPTIONS, PROGRAM, Command, Option
+
+_VALUED = frozenset(option.flag for option in GLOBAL_OPTIONS if option.value)
+HELP = ("--help", "-h")
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message[:1].upper() + message[1:], f"USE '{self.prog} --help'")
+
+
+def options_of(command: Command) -> tuple[Option, ...]:
+    """The command's own options, then the global ones it does not have an own form of."""
+    own = {option.flag for option in command.options}
+    return (*command.options, *(option for option in GLOBAL_OPTIONS if option.flag not in own))
+
+
+def split(words: Sequence[str]) -> tuple[str | None, list[str]]:
+    """Find the command's name; gives it and all other words in order. None when there is no such word.
+
+    Global options may stand before the name, with their values.
+    """
+    skip = False
+    for index, word in enumerate(words):
+        if skip or word.startswith("-"):
+            skip = not skip and word in _VALUED
+            continue
+        return word, [*words[:index], *words[index + 1 :]]
+    return None, list(words)
+
+
+def parse(command: Command, words: Sequence[str]) -> argparse.Namespace:
+    """Read the words after (and before) a command's name. Raises UsageError."""
+    parser = _Parser(prog=f"{PROGRAM} {command.name}", add_help=False, allow_abbrev=False)
+    if command.operand:
+        parser.add_argument("room_id", metavar=command.operand)
+    _add(parser, options_of(command))
+    return parser.parse_args(words)
+
+
+def parse_globals(words: Sequence[str]) -> argparse.Namespace:
+    """Read a command line that has no command. Raises UsageError."""
+    parser = _Parser(prog=PROGRAM, add_help=False, allow_abbrev=False)
+    _add(parser, GLOBAL_OPTIONS)
+    return parser.parse_args(words)
+
+
+def _add(parser: argparse.ArgumentParser, options: Iterable[Option]) -> None:
+    for option in options:
+        if option.value is None:
+            parser.add_argument(option.flag, action="store_true")
+        else:
+            parser.add_argument(option.flag, metavar=option.value, choices=option.choices or None)
+
+
+def command_named(name: str) -> Command:
+    """Raises UsageError."""
+    if name not in COMMANDS:
+        raise UsageError(f"UNKNOWN COMMAND: {name[:40]}", f"USE '{PROGRAM} --help'")
+    return COMMANDS[name]
+
+
+def usage_lines() -> list[str]:
+    """The page of the whole program."""
+    commands = [f"{c.name} {c.operand or ''}".rstrip() for c in COMMANDS.values()]
+    return [
+        f"USAGE: {PROGRAM} [COMMAND] [OPTIONS]",
+        "",
+        "COMMANDS:",
+        *(f"  {words:<19} {c.summary}" for words, c in zip(commands, COMMANDS.values(), strict=True)),
+        "",
+        *_option_lines("OPTIONS:", GLOBAL_OPTIONS, width=19),
+        "",
+        "Without a command, on a terminal, the console opens.",
+        f"EXAMPLE: {PROGRAM} create",
+    ]
+
+
+def help_lines(command: Command) -> list[str]:
+    """The page of one command."""
+    words = " ".join(word for word in (PROGRAM, command.name, command.operand, "[OPTIONS]") if word)
+    own = {option.flag for option in command.options}
+    others = [option for option in GLOBAL_OPTIONS if option.flag not in own]
+    lines = [f"USAGE: {words}", "", f"{command.summary}.", ""]
+    if command.options:
+        lines += [*_option_lines("OPTIONS:", command.options, width=25), ""]
+    lines += [*_option_lines("GLOBAL OPTIONS:", others, width=25), ""]
+    return [*lines, "EXAMPLE:", f"  $ {PROGRAM} {command.example}"]
+
+
+def _option_lines(title: str, options: Iterable[Option], *, width: int) -> list[str]:
+    return [title, *(f"  {f'{o.flag} {o.value or ""}'.rstrip():<{width}} {o.help}" for o in options)]

@@ -1,0 +1,108 @@
+"""The program: which command is meant, and the one place where whatever goes wrong becomes one message.
+
+Imports stay inside functions: `version` is to load next to nothing, and a command only what it needs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+TYPE_CHECKING = False  # typing would be loaded for nothing else
+if TYPE_CHECKING:
+    from .shell import Shell
+
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+"""What shells report of a process that a closed pipe ended."""
+
+
+def run(words: Sequence[str]) -> int:
+    """Carry out one command line (without the program's name); gives the exit status and never raises."""
+    try:
+        return _run(words)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        _quieten()
+        return BROKEN_PIPE
+    except Exception as error:  # the boundary of the program: nobody else can tell the operator
+        return _tell(error, words)
+
+
+def _run(words: Sequence[str]) -> int:
+    _prepare_streams()
+    if list(words) == ["version"]:
+        from .version import lines
+
+        sys.stdout.write("\n".join(lines()) + "\n")
+        sys.stdout.flush()
+        return 0
+    from . import parsing
+
+    name, rest = parsing.split(words)
+    if any(word in parsing.HELP for word in rest):
+        _print(parsing.usage_lines() if name is None else parsing.help_lines(parsing.command_named(name)))
+        return 0
+    if name is None:
+        return _without_command(rest)
+    command = parsing.command_named(name)
+    options = parsing.parse(command, rest)
+    from importlib import import_module
+
+    from .shell import Shell
+
+    with Shell(options) as shell:
+        status: int = getattr(import_module(f"backrooms_tui.cli.{command.module}"), name)(shell)
+        return status
+
+
+def _without_command(words: Sequence[str]) -> int:
+    from . import parsing
+
+    options = parsing.parse_globals(words)
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        _print(parsing.usage_lines())
+        return 2
+    from .console import console
+    from .shell import Shell
+
+    with Shell(options) as shell:
+        return console(shell)
+
+
+def _prepare_streams() -> None:
+    """Whatever the locale, text goes out as UTF-8, and what has no UTF-8 form is shown escaped, not raised."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
+
+
+def _print(lines: Sequence[str]) -> None:
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()
+
+
+def _quieten() -> None:
+    """Whoever read our output is gone: keep the interpreter's own last flush from complaining."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _tell(error: Exception, words: Sequence[str]) -> int:
+    from backrooms_tui.model.errors import BackroomsError
+
+    from .errors import error_text, record_fault
+
+    if not isinstance(error, BackroomsError):
+        error = record_fault(error)
+    sys.stderr.write(error_text(error, as_json=_wants_json(words)) + "\n")
+    return error.exit_status
+
+
+def _wants_json(words: Sequence[str]) -> bool:
+    """Also of a command line that could not be parsed."""
+    pairs = zip(words, [*words[1:], ""], strict=True)
+    return "--json" in words or any(
+        word in ("--format=json", "--format=jsonl") or (word == "--format" and value.startswith("json"))
+        for word, value in pairs
+    )

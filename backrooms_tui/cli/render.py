@@ -1,0 +1,285 @@
+"""Views to the seed's lines: pure functions, nothing is printed here.
+
+Foreign text (names, entries, errors) stays as it is: `Shell.say` scrubs whatever meets a terminal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from backrooms_tui.model.entries import MemoryEntry
+from backrooms_tui.model.ids import short
+from backrooms_tui.model.room import RoomConfig, RoomRecord
+from backrooms_tui.model.states import RoomState
+from backrooms_tui.model.units import NS, format_age, format_duration, format_size, format_time
+from backrooms_tui.model.views import RoomView, StoreFacts
+
+SORT_TITLES = {"created": "creation time", "active": "last activity", "memory": "memory usage", "age": "age"}
+_TABLE = "{:<10} {:<9} {:>9} {:>8} {:>6} {:>8}  {}"
+
+
+def sized(size: int) -> str:
+    """`14680064 bytes (14.0 MB)`."""
+    return f"{size} bytes ({format_size(size)})"
+
+
+def seconds(value: float) -> str:
+    """`0.847s`."""
+    return f"{value:.3f}s"
+
+
+def chosen(
+    views: Iterable[RoomView], *, state: str | None = None, sort: str | None = None, limit: int | None = None
+) -> list[RoomView]:
+    """The rooms a list shows, in its order: newest or largest first, `age` oldest first."""
+    wanted = [view for view in views if state is None or view.record.state == state.upper()]
+    if sort == "memory":
+        wanted.sort(key=lambda view: view.record.memory_usage, reverse=True)
+    elif sort == "active":
+        wanted.sort(key=lambda view: view.record.last_active, reverse=True)
+    elif sort is not None:
+        wanted.sort(key=lambda view: view.record.created_at, reverse=sort == "created")
+    return wanted[:limit]
+
+
+def list_lines(views: Sequence[RoomView], *, state: str | None, sort: str | None, now: int) -> list[str]:
+    """The seed's two forms: with full ids, and numbered when sorted. `now` in nanoseconds since the epoch."""
+    if not views:
+        return ["NO ROOMS"]
+    title = f"{(state or 'active').upper()} ROOMS"
+    if sort is None:
+        return [f"{title}:", *(f"  {view.record.id} ({view.record.state})" for view in views)]
+    lines = [f"{title} (sorted by {SORT_TITLES[sort]}):"]
+    for number, view in enumerate(views, 1):
+        record = view.record
+        ago = format_age((now - (record.last_active if sort == "active" else record.created_at)) / NS)
+        facts = [format_size(record.memory_usage), f"{ago} ago"]
+        if state is None:
+            facts.insert(0, record.state)
+        lines.append(f"{number}. {short(record.id)}... ({', '.join(facts)})")
+    return lines
+
+
+def table_lines(views: Sequence[RoomView], *, now: int) -> list[str]:
+    """One line for each room, in columns."""
+    lines = [_TABLE.format("ROOM", "STATE", "MEMORY", "ENTRIES", "QUEUE", "ACTIVE", "NAME").rstrip()]
+    for view in views:
+        record = view.record
+        cells = (
+            short(record.id),
+            record.state,
+            format_size(record.memory_usage),
+            record.tail.seq,
+            view.queue_depth,
+            format_age((now - record.last_active) / NS),
+            record.config.name or "",
+        )
+        lines.append(_TABLE.format(*cells).rstrip())
+    return lines
+
+
+def room_value(view: RoomView) -> dict[str, object]:
+    """A room for programs. Times are whole seconds since the epoch, as in the seed."""
+    record = view.record
+    return {
+        "id": record.id,
+        "state": str(record.state),
+        "created_at": record.created_at // NS,
+        "last_active": record.last_active // NS,
+        "memory_usage": record.memory_usage,
+        "memory_capacity": record.config.memory_limit,
+        "total_inputs": record.counters.inputs,
+        "total_outputs": record.counters.outputs,
+        "total_errors": record.counters.errors,
+        "last_error": record.last_error,
+        "state_version": record.state_version,
+        "entries": record.tail.seq,
+        "queue": view.queue_depth,
+        "entity": record.config.entity,
+        "name": record.config.name,
+        "creator": {
+            "pid": record.creation.pid,
+            "user": record.creation.user,
+            "host": record.creation.host,
+        },
+    }
+
+
+def config_value(config: RoomConfig) -> dict[str, object]:
+    return {
+        "memory_limit": config.memory_limit,
+        "timeout": config.timeout,
+        "compression": config.compression,
+        "entity": config.entity,
+        "name": config.name,
+    }
+
+
+def config_line(values: dict[str, object]) -> str:
+    """`CONFIG: memory_limit=268435456 timeout=60`."""
+    pairs = (f"{key}={f'{value:g}' if isinstance(value, float) else value}" for key, value in values.items())
+    return f"CONFIG: {' '.join(pairs)}"
+
+
+def inspect_lines(view: RoomView) -> list[str]:
+    """The seed's inspection, and below it what else is known of the room."""
+    record = view.record
+    lines = [
+        "ROOM INSPECTION",
+        f"STATE: {record.state}",
+        f"CREATED: {format_time(record.created_at)}",
+        f"LAST_ACTIVE: {format_time(record.last_active)}",
+    ]
+    if record.state is RoomState.CORRUPTED:
+        return lines + _damage_lines(record)
+    return [
+        *lines,
+        f"MEMORY_SIZE: {sized(record.memory_usage)}",
+        f"MEMORY_CAPACITY: {sized(record.config.memory_limit)}",
+        f"ENTRIES: {record.tail.seq}",
+        f"QUEUE: {view.queue_depth}",
+        f"TOTAL_INPUTS: {record.counters.inputs}",
+        f"TOTAL_OUTPUTS: {record.counters.outputs}",
+        f"TOTAL_ERRORS: {record.counters.errors}",
+        f"LAST_ERROR: {record.last_error or 'NONE'}",
+        f"STATE_VERSION: {record.state_version}",
+        f"CREATOR: {record.creation.user}@{record.creation.host} (pid {record.creation.pid})",
+        f"ENTITY: {record.config.entity} ({view.entity})",
+        *_suspension_lines(record),
+        *([f"NAME: {record.config.name}"] if record.config.name else []),
+        f"ID: {record.id}",
+    ]
+
+
+def _damage_lines(record: RoomRecord) -> list[str]:
+    damage = record.damage
+    detected = "UNKNOWN" if damage is None else format_time(damage.detected_at)
+    lines = ["MEMORY_SIZE: UNKNOWN", f"CORRUPTION_DETECTED: {detected}"]
+    if damage is not None:
+        lines += [f"CORRUPTION_TYPE: {damage.type}", f"OFFSET: 0x{damage.offset:08X}", f"WHERE: {damage.where}"]
+    return [*lines, f"ID: {record.id}"]
+
+
+def _suspension_lines(record: RoomRecord) -> list[str]:
+    if record.suspension is None:
+        return []
+    return [f"SUSPENDED_AT: {format_time(record.suspension.at)}", f"SUSPENDED_BY: {record.suspension.by}"]
+
+
+def entry_lines(entry: MemoryEntry) -> list[str]:
+    """One remembered thing: `[time] TYPE text`, further lines of its text indented."""
+    first, *more = entry.content.split("\n")
+    stamp = f"{format_time(entry.timestamp)[:-1]}.{entry.timestamp // 1_000_000 % 1000:03d}Z"
+    return [f"[{stamp}] {entry.type.name} {first}", *(f"    {line}" for line in more)]
+
+
+def entry_value(entry: MemoryEntry) -> dict[str, object]:
+    """The same for programs; the timestamp is in nanoseconds, it is the entry's id."""
+    return {
+        "timestamp": entry.timestamp,
+        "seq": entry.seq,
+        "type": entry.type.name,
+        "content": entry.content,
+        "metadata": entry.metadata,
+    }
+
+
+def destroy_lines(view: RoomView) -> list[str]:
+    """The warning shown before a room is destroyed."""
+    record = view.record
+    return [
+        "WARNING: This operation is irreversible",
+        f"ROOM: {record.id}",
+        f"STATE: {record.state}",
+        f"MEMORY: {format_size(record.memory_usage)}",
+        f"CREATED: {format_time(record.created_at)}",
+        f"LAST_ACTIVE: {format_time(record.last_active)}",
+        "",
+    ]
+
+
+def stats_value(view: RoomView, facts: StoreFacts, *, now: int) -> dict[str, dict[str, object]]:
+    """Every figure of `stats`, by its section; seconds, bytes and counts, unrounded."""
+    record = view.record
+    latencies, counters = record.latencies, record.counters
+    return {
+        "room": {
+            "id": record.id,
+            "state": str(record.state),
+            "created": record.created_at / NS,
+            "age": max(0, now - record.created_at) / NS,
+            "last_active": record.last_active / NS,
+        },
+        "memory": {
+            "usage": record.memory_usage,
+            "capacity": record.config.memory_limit,
+            "utilization": record.memory_usage / record.config.memory_limit,
+            "entries": record.tail.seq,
+        },
+        "input_output": {
+            "total_inputs": counters.inputs,
+            "total_outputs": counters.outputs,
+            "silent_responses": counters.silent,
+            "avg_latency": latencies.average,
+            "p50_latency": latencies.percentile(0.50),
+            "p95_latency": latencies.percentile(0.95),
+            "p99_latency": latencies.percentile(0.99),
+            "max_latency": latencies.maximum / NS,
+        },
+        "errors": {
+            "total": counters.errors,
+            "timeout": counters.timeouts,
+            "crash": counters.crashes,
+            "invalid_input": counters.invalid_inputs,
+        },
+        "persistence": {
+            "backend": facts.backend,
+            "last_flush": None if facts.last_flush is None else facts.last_flush / NS,
+            "flush_duration_avg": facts.flush_average,
+            "disk_usage": facts.disk_usage,
+        },
+    }
+
+
+def stats_lines(view: RoomView, facts: StoreFacts, *, now: int) -> list[str]:
+    """The seed's statistics, Session 11. `now` in nanoseconds since the epoch."""
+    record = view.record
+    counters, latencies = record.counters, record.latencies
+    return [
+        "ROOM STATISTICS",
+        "================",
+        f"ID: {record.id}",
+        f"STATE: {record.state}",
+        f"CREATED: {format_time(record.created_at)}",
+        f"AGE: {format_duration((now - record.created_at) / NS)}",
+        f"LAST_ACTIVE: {format_time(record.last_active)}",
+        "",
+        "MEMORY:",
+        f"  USAGE: {sized(record.memory_usage)}",
+        f"  CAPACITY: {sized(record.config.memory_limit)}",
+        f"  UTILIZATION: {record.memory_usage / record.config.memory_limit:.1%}",
+        f"  ENTRIES: {record.tail.seq}",
+        "  COMPRESSION_RATIO: 1.0 (uncompressed)",
+        "",
+        "INPUT/OUTPUT:",
+        f"  TOTAL_INPUTS: {counters.inputs}",
+        f"  TOTAL_OUTPUTS: {counters.outputs}",
+        f"  SILENT_RESPONSES: {counters.silent}",
+        f"  AVG_LATENCY: {seconds(latencies.average)}",
+        f"  P50_LATENCY: {seconds(latencies.percentile(0.50))}",
+        f"  P95_LATENCY: {seconds(latencies.percentile(0.95))}",
+        f"  P99_LATENCY: {seconds(latencies.percentile(0.99))}",
+        f"  MAX_LATENCY: {seconds(latencies.maximum / NS)}",
+        "",
+        "ERRORS:",
+        f"  TOTAL: {counters.errors}",
+        f"  TIMEOUT: {counters.timeouts}",
+        f"  CRASH: {counters.crashes}",
+        f"  INVALID_INPUT: {counters.invalid_inputs}",
+        "",
+        "PERSISTENCE:",
+        f"  BACKEND: {facts.backend}",
+        f"  LAST_FLUSH: {'NONE' if facts.last_flush is None else format_time(facts.last_flush)}",
+        f"  FLUSH_DURATION_AVG: {seconds(facts.flush_average)}",
+        f"  DISK_USAGE: {format_size(facts.disk_usage)}",
+    ]

@@ -1,0 +1,102 @@
+"""`create`, `suspend`, `resume`, `destroy`: the verbs that change what rooms there are and how they stand."""
+
+from __future__ import annotations
+
+import sys
+
+from backrooms_tui.config.settings import Settings
+from backrooms_tui.model.ids import RoomId
+from backrooms_tui.model.room import RoomConfig
+from backrooms_tui.model.units import parse_seconds, parse_size
+
+from .render import config_line, config_value, destroy_lines, room_value
+from .shell import Shell, operator
+
+
+def create(shell: Shell) -> int:
+    """Create a room and wait until its entity is ready."""
+    given = given_config(shell)
+    config = room_config(shell.settings(), given)
+    with shell.service() as service:
+        view = service.create(config)
+        shell.say(f"ROOM CREATED: {view.record.id}")
+        if given:
+            shell.say(config_line(given))
+        shell.say(f"STATE: {view.record.state}")
+        view = service.await_entity(view.record.id)
+        shell.say("ENTITY: INITIALIZED")
+        shell.emit(room_value(view) | {"config": config_value(view.record.config)})
+    return 0
+
+
+def given_config(shell: Shell) -> dict[str, object]:
+    """What the options of `create` ask for, in the seed's order. Raises UsageError."""
+    options = shell.options
+    given: dict[str, object] = {}
+    if options.memory_limit is not None:
+        given["memory_limit"] = parse_size(options.memory_limit)
+    if options.timeout is not None:
+        given["timeout"] = parse_seconds(options.timeout)
+    if options.compression is not None:
+        given["compression"] = options.compression
+    if options.name is not None:
+        given["name"] = options.name
+    return given
+
+
+def room_config(settings: Settings, given: dict[str, object]) -> RoomConfig:
+    """A room's configuration: what is asked for over what the settings say. Raises UsageError."""
+    defaults: dict[str, object] = {
+        "memory_limit": settings.limits.max_room_memory,
+        "timeout": settings.limits.entity_timeout,
+        "compression": settings.persistence.compression,
+    }
+    return RoomConfig(**(defaults | given)).validated()  # type: ignore[arg-type]
+
+
+def suspend(shell: Shell) -> int:
+    """Halt a room's entity; it takes no input until it is resumed."""
+    with shell.service() as service:
+        room_id = service.resolve(shell.options.room_id)
+        shell.say("SUSPENDING ROOM")
+        view = service.suspend(room_id, by=operator())
+        shell.say("FLUSHING STATE...", "ENTITY HALTED", f"STATE: {view.record.state}")
+        shell.emit(room_value(view))
+    return 0
+
+
+def resume(shell: Shell) -> int:
+    """Bring a suspended room back and wait until its entity is ready."""
+    with shell.service() as service:
+        room_id = service.resolve(shell.options.room_id)
+        shell.say("RESUMING ROOM")
+        service.resume(room_id, by=operator())
+        shell.say("LOADING STATE...", "INITIALIZING ENTITY...")
+        view = service.await_entity(room_id)
+        shell.say("ENTITY READY", f"STATE: {view.record.state}")
+        shell.emit(room_value(view))
+    return 0
+
+
+def destroy(shell: Shell) -> int:
+    """Remove a room for ever, after its full id was typed, or at once with `--force`."""
+    with shell.service() as service:
+        room_id = service.resolve(shell.options.room_id)
+        confirmation = room_id
+        if not shell.options.force:
+            shell.say(*destroy_lines(service.room(room_id)))
+            confirmation = _typed_id(shell)
+        service.destroy(room_id, confirm=confirmation)
+        shell.say("DESTROYING ROOM...", "STATE FILE DELETED", "MEMORY LOG DELETED", "BACKUPS DELETED")
+        shell.say("ROOM TERMINATED")
+        shell.emit({"id": room_id, "state": "TERMINATED"})
+    return 0
+
+
+def _typed_id(shell: Shell) -> RoomId:
+    if shell.as_text:
+        shell.out.write("Type room ID to confirm: ")
+        shell.out.flush()
+    typed = sys.stdin.buffer.readline(256).decode("utf-8", "replace").strip()
+    shell.say("")
+    return RoomId(typed)

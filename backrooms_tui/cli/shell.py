@@ -1,0 +1,133 @@
+"""What a command is given: its options, the settings, the service, and a place to put text or JSON.
+
+Text is written line by line and flushed at once. What goes to a terminal is scrubbed; a pipe or a file gets the
+bytes as they are stored.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, Self, TextIO
+
+from backrooms_tui.config.settings import Settings
+from backrooms_tui.model.errors import UsageError
+from backrooms_tui.model.scrub import scrub
+from backrooms_tui.service import RoomService
+
+NOT_DURABLE = "WARNING: Persistence disabled. All state will be lost on exit."
+
+
+class Stopped(SystemExit):
+    """SIGTERM or SIGHUP arrived: leave through every `finally`, then with the status shells expect."""
+
+
+def _stop(number: int, _: FrameType | None) -> None:
+    raise Stopped(128 + number)
+
+
+class Shell:
+    """One run of one command. A context manager: leaving it closes the redirected output."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        """`options` are those of `parsing.parse`. Raises UsageError when the output cannot be opened."""
+        self.options = options
+        self.persist: bool = not options.no_persist
+        self.format: str = "json" if getattr(options, "json", False) else options.format or "text"
+        redirected = options.output is not None and not self.in_session
+        self.out: TextIO = open_output(options.output, append=False) if redirected else sys.stdout
+        self.is_terminal = self.out.isatty()
+
+    @property
+    def in_session(self) -> bool:
+        """Whether the command is `enter`, whose `--output` takes the entity's output only."""
+        return hasattr(self.options, "readonly")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.out is not sys.stdout:
+            self.out.close()
+
+    @property
+    def as_text(self) -> bool:
+        return self.format not in ("json", "jsonl")
+
+    def say(self, *lines: str) -> None:
+        """Write lines for people, at once; nothing when the format is for programs."""
+        if self.as_text and lines:
+            self.write("\n".join(scrub(line) for line in lines) if self.is_terminal else "\n".join(lines))
+
+    def emit(self, value: Any) -> None:
+        """Write a value for programs; nothing when the format is text. A list is one object a line in `jsonl`."""
+        if self.as_text:
+            return
+        import json
+
+        if self.format == "json":
+            self.write(json.dumps(value, indent=2, ensure_ascii=False))
+            return
+        for line in value if isinstance(value, list) else [value]:
+            self.write(json.dumps(line, ensure_ascii=False))
+
+    def write(self, text: str) -> None:
+        """Write text that is already safe, and a newline, at once."""
+        self.out.write(text + "\n")
+        self.out.flush()
+
+    def settings(self) -> Settings:
+        """Raises ConfigInvalid."""
+        from backrooms_tui.config.loading import load
+
+        flags: dict[str, tuple[str, object]] = {}
+        if self.options.verbose:
+            flags["logging.level"] = ("--verbose", "DEBUG")
+        return load(config=self.options.config, flags=flags)
+
+    @contextmanager
+    def service(self) -> Iterator[RoomService]:
+        """Open the rooms for the time of a command, and close them whatever happens.
+
+        SIGTERM and SIGHUP leave as if the command had ended. Raises StoreBusy and all that opening a store can.
+        """
+        from backrooms_tui.service import open_service
+
+        settings = self.settings()
+        if not self.persist:
+            sys.stderr.write(NOT_DURABLE + "\n")
+            sys.stderr.flush()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, _stop)
+        service = open_service(settings, persist=self.persist)
+        try:
+            yield service
+        finally:
+            service.close()
+
+
+def open_output(path: str, *, append: bool) -> TextIO:
+    """Open a file for output, created for its owner only. Raises UsageError."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | (os.O_APPEND if append else os.O_TRUNC)
+    try:
+        descriptor = os.open(path, flags, 0o600)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise UsageError(f"OUTPUT: {path}: {reason}") from None
+    return os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace")
+
+
+def operator() -> str:
+    """Who acts, as rooms remember it: user@host."""
+    import pwd
+
+    try:
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        user = str(os.getuid())
+    return f"{user}@{os.uname().nodename}"
