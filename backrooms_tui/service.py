@@ -45,7 +45,10 @@ class RoomService(Protocol):
     def room(self, room_id: RoomId) -> RoomView: ...
 
     def create(self, config: RoomConfig) -> RoomView:
-        """Durable when it returns; its entity starts in the background. Raises UsageError, MaxRoomsExceeded."""
+        """Durable when it returns; the entity stays cold until it is called for (`await_entity`, `enter`, `submit`).
+
+        Raises UsageError, MaxRoomsExceeded.
+        """
         ...
 
     def await_entity(self, room_id: RoomId, timeout: float | None = None) -> RoomView:

@@ -141,7 +141,6 @@ class Supervisor:
             self._registry.remove(room.id)
             raise
         self._engine.bus.publish(RoomCreated(room.id))
-        self._want_entity(room)
         return room.view()
 
     def await_entity(self, room_id: RoomId, timeout: float | None = None) -> RoomView:
