@@ -19,7 +19,7 @@ class EntitySpec:
     """What an entity process is to be. Sent to the child through its own pipe, never through the zygote."""
 
     kind: str
-    """Runtime: `reference`."""
+    """Runtime: `reference`, or `python` for the entity that `source` defines."""
     memory_limit: int
     """Bytes of address space beyond what the interpreter has at the seal."""
     state: Mapping[str, Any] | None = None
@@ -28,6 +28,8 @@ class EntitySpec:
     """Sequence number of the last committed input."""
     now: int = 0
     """Nanoseconds since the epoch: the only time the entity is given."""
+    source: str | None = None
+    """Python source that defines one subclass of Entity; compiled in the child, after the seal."""
 
 
 @dataclass(frozen=True, slots=True)

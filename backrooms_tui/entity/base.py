@@ -1,0 +1,66 @@
+"""`Entity`: what code inside a room derives from. It runs in the sealed child and knows no files, sockets or clocks.
+
+An entity is built once from its last committed state and then gets one input at a time. What it says is sent line
+by line, at once; what it remembers is in `state`, and counts only when `on_input` returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from .state import State
+
+PIECE = 128 * 1024
+"""Characters of one `output` frame; at most 6 bytes each, they stay below the wire's MAX_LINE."""
+
+
+class Entity:
+    """Derive, name it, and override `on_input`.
+
+    An exception that escapes ends the turn as a failure: what was said stays said, the state is as before, and the
+    entity gets the next input. Waiting needs `select.poll`: there is no clock to sleep by.
+    """
+
+    name = "entity"
+    version = "0"
+
+    def __init__(self, *, state: State, send: Callable[[Mapping[str, Any]], None]) -> None:
+        self.state = state
+        """JSON values under text keys: all that outlives a turn (see State)."""
+        self.now = 0
+        """Nanoseconds since the epoch at which the input was accepted: the only time there is."""
+        self.seq = 0
+        """Sequence number of the input."""
+        self.attempt = 0
+        """1, or 2 when the host died during the first attempt; that one left no trace."""
+        self.room: Mapping[str, Any] = MappingProxyType({})
+        """True figures of the room, by the host: state, created_at, last_input_at (ns or None), memory_usage,
+        memory_capacity, entries, inputs, outputs, silent, errors, timeouts, crashes, latency_avg, latency_p95 and
+        timeout (seconds), queue, mode, session (text or None)."""
+        self._send = send
+
+    def on_input(self, text: str) -> None:
+        """Answer one input by calling the methods below; returning ends the turn and commits it."""
+        raise NotImplementedError
+
+    def output(self, text: str) -> None:
+        """Say something now. Each line of it becomes one OUTPUT entry."""
+        for start in range(0, max(len(text), 1), PIECE):
+            frame: dict[str, Any] = {"type": "output", "text": text[start : start + PIECE]}
+            if start + PIECE < len(text):
+                frame["more"] = True
+            self._send(frame)
+
+    def observe(self, text: str, data: Any = None) -> None:
+        """Note an OBSERVATION, with JSON data if any."""
+        self._send({"type": "observation", "text": text, "data": data})
+
+    def silent(self) -> None:
+        """Say in words that nothing is said; the same as saying nothing."""
+        self._send({"type": "silent"})
+
+    def terminate(self, reason: str) -> None:
+        """Ask to be ended. The host decides; nothing happens here."""
+        self._send({"type": "terminate", "reason": reason})
