@@ -103,4 +103,5 @@ def help_lines(command: Command) -> list[str]:
 
 
 def _option_lines(title: str, options: Iterable[Option], *, width: int) -> list[str]:
-    return [title, *(f"  {f'{o.flag} {o.value or ""}'.rstrip():<{width}} {o.help}" for o in options)]
+    words = {option: f"{option.flag} {option.value or ''}".rstrip() for option in options}
+    return [title, *(f"  {words[option]:<{width}} {option.help}" for option in words)]

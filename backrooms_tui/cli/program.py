@@ -9,10 +9,6 @@ import os
 import sys
 from collections.abc import Sequence
 
-TYPE_CHECKING = False  # typing would be loaded for nothing else
-if TYPE_CHECKING:
-    from .shell import Shell
-
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 """What shells report of a process that a closed pipe ended."""

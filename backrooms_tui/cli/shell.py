@@ -31,6 +31,14 @@ def _stop(number: int, _: FrameType | None) -> None:
     raise Stopped(128 + number)
 
 
+def _report_fault(error: BaseException) -> None:
+    """A fault in one of the owner's threads: rooms go on, the operator is told where it is written down."""
+    from .errors import error_text, record_fault
+
+    sys.stderr.write(error_text(record_fault(error), as_json=False) + "\n")
+    sys.stderr.flush()
+
+
 class Shell:
     """One run of one command. A context manager: leaving it closes the redirected output."""
 
@@ -104,7 +112,7 @@ class Shell:
             sys.stderr.flush()
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, _stop)
-        service = open_service(settings, persist=self.persist)
+        service = open_service(settings, persist=self.persist, on_fault=_report_fault)
         try:
             yield service
         finally:

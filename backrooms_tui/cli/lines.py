@@ -1,0 +1,95 @@
+"""Where a session's input comes from: typed at a terminal, or the bytes of a pipe or file, line by line.
+
+Bytes stay bytes: whether they are text is for the input rules to say. At a terminal, GNU readline reads: the
+kernel's own line editing cuts lines at 4,095 bytes, and an input may have 65,536.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from backrooms_tui.model.errors import UsageError
+
+PROMPT = "> "
+
+
+class Lines(Protocol):
+    interactive: bool
+    """Whether a person types; then inputs may be queued, otherwise each waits for the one before it."""
+
+    def read(self) -> bytes | None:
+        """Give the next line without its newline; None at the end."""
+        ...
+
+    def aside(self, write: Callable[[], None]) -> None:
+        """Let another thread write to the terminal without spoiling what is being typed."""
+        ...
+
+
+class StreamLines:
+    interactive = False
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def read(self) -> bytes | None:
+        line = self._stream.readline()
+        return line.rstrip(b"\r\n") if line else None
+
+    def aside(self, write: Callable[[], None]) -> None:
+        write()
+
+
+class TypedLines:
+    """Lines typed at the terminal that is both stdin and stdout."""
+
+    interactive = True
+
+    def __init__(self) -> None:
+        import readline
+
+        self._readline = readline
+        self._typing = False
+        # Tab is text; no escape sequences that switch the terminal's modes; nothing is kept on disk.
+        for setting in ("tab: self-insert", "set enable-bracketed-paste off", "set enable-meta-key off"):
+            readline.parse_and_bind(setting)
+        sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")  # type: ignore[union-attr]
+
+    def read(self) -> bytes | None:
+        self._typing = True
+        try:
+            return input(PROMPT).encode("utf-8", "surrogateescape")
+        except EOFError:
+            sys.stdout.write("\n")
+            return None
+        finally:
+            self._typing = False
+
+    def aside(self, write: Callable[[], None]) -> None:
+        if not self._typing:
+            write()
+            return
+        sys.stdout.write("\r\x1b[K")
+        write()
+        sys.stdout.write(PROMPT + self._readline.get_line_buffer())
+        sys.stdout.flush()
+
+
+@contextmanager
+def open_lines(path: str | None) -> Iterator[Lines]:
+    """Lines of a file, or of stdin when there is no path. Raises UsageError when the file cannot be read."""
+    if path is None:
+        typed = sys.stdin.isatty() and sys.stdout.isatty()
+        yield TypedLines() if typed else StreamLines(sys.stdin.buffer)
+        return
+    try:
+        file = Path(path).open("rb")  # noqa: SIM115 - only what opening raises is a usage error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise UsageError(f"INPUT: {path}: {reason}") from None
+    with file:
+        yield StreamLines(file)

@@ -1,0 +1,151 @@
+"""A session in a room: lines go in, what the entity says comes out as it is said.
+
+Two threads. The caller's reads input and submits it; `enter-printer` shows events as they arrive, so that an entity
+that speaks late or unasked is heard while somebody types. Both show a turn's end, whichever learns of it first, and
+only once: turns of one room end in order, so one number tells what is over. Lines missed by a slow terminal are
+taken from the turn's durable entries when it ends.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+
+from backrooms_tui.model.entries import EntryType, MemoryEntry
+from backrooms_tui.model.errors import BackroomsError, InputRefused, RoomReadOnly
+from backrooms_tui.model.events import Event, Said, TurnEnded
+from backrooms_tui.model.ids import RoomId
+from backrooms_tui.model.views import Receipt
+from backrooms_tui.service import RoomService
+
+from .lines import Lines
+from .shell import operator
+from .transcript import KILLED, Transcript, error_entry
+
+EXIT = b"exit"
+GRACE = 1.0
+"""Seconds that the prompt waits for an answer before it comes back without one."""
+RESTART_SECONDS = 10.0
+"""How long a fresh entity is waited for before the session goes on without saying that it is there."""
+SPOKEN = (EntryType.OUTPUT, EntryType.OBSERVATION)
+
+
+class Session:
+    """One pass through a room. `run` it, then `close` it."""
+
+    def __init__(
+        self,
+        service: RoomService,
+        room_id: RoomId,
+        *,
+        lines: Lines,
+        transcript: Transcript,
+        timeout: float | None = None,
+        read_only: bool = False,
+    ) -> None:
+        """`timeout` overrides the room's seconds for each input. With `read_only` every input is refused here."""
+        self._service = service
+        self._room_id = room_id
+        self._lines = lines
+        self._transcript = transcript
+        self._timeout = timeout
+        self._usual_timeout = service.room(room_id).record.config.timeout
+        self._read_only = read_only
+        self._source = operator()
+        self._lock = threading.RLock()
+        self._shown: dict[int, int] = {}
+        self._over = 0
+        self._pending: list[Receipt] = []
+        self._failure: BaseException | None = None
+        self._subscription = service.subscribe([room_id])
+        self._printer = threading.Thread(target=self._print, name="enter-printer", daemon=True)
+        self._printer.start()
+        self.refused = 0
+        """Inputs that were refused."""
+
+    def run(self) -> None:
+        """Go on until `exit`, the end of the input, or an error that ends the session; then let queued inputs end."""
+        while (line := self._lines.read()) is not None and line != EXIT:
+            if line:
+                self._submit(line)
+        for receipt in self._pending:
+            self._await(receipt, None)
+
+    def close(self) -> None:
+        self._subscription.close()
+        self._printer.join()
+
+    def _submit(self, line: bytes) -> None:
+        try:
+            if self._read_only:
+                raise RoomReadOnly
+            receipt = self._service.submit(self._room_id, line, source=self._source, timeout=self._timeout)
+        except InputRefused as error:
+            self.refused += 1
+            with self._lock:
+                self._transcript.refused(error)
+            return
+        if not self._lines.interactive:
+            self._await(receipt, None)
+        elif receipt.position:
+            self._pending.append(receipt)
+            with self._lock:
+                self._transcript.queued(receipt.seq)
+        elif not self._await(receipt, GRACE):
+            self._pending.append(receipt)
+
+    def _await(self, receipt: Receipt, seconds: float | None) -> bool:
+        """Wait until an input has ended and show its end. Raises what kept the printer from printing."""
+        result = self._service.wait(receipt, seconds)
+        if self._failure is not None:
+            raise self._failure
+        if result is None:
+            return False
+        with self._lock:
+            self._end(result.seq, result.outcome, result.entries, result.latency)
+        return True
+
+    def _print(self) -> None:
+        try:
+            while events := self._subscription.get():
+                self._lines.aside(lambda events=events: self._show(events))  # type: ignore[misc]
+        except Exception as error:  # the edge of the thread: the session raises it where it can be told
+            self._failure = error
+
+    def _show(self, events: Iterable[Event]) -> None:
+        with self._lock:
+            for event in events:
+                match event:
+                    case Said() if event.seq > self._over:
+                        self._said(event)
+                    case TurnEnded():
+                        self._end(event.seq, event.outcome, event.entries, event.latency)
+
+    def _said(self, event: Said) -> None:
+        """Show a line if it is the next one; after a gap, the rest comes with the end of the turn."""
+        if event.n == self._shown.get(event.seq, 0):
+            self._shown[event.seq] = event.n + 1
+            if not event.observation:
+                self._transcript.said(event.seq, event.text)
+
+    def _end(self, seq: int, outcome: str, entries: tuple[MemoryEntry, ...], latency: float) -> None:
+        if seq <= self._over:
+            return
+        self._over = seq
+        spoken = [entry for entry in entries if entry.type in SPOKEN]
+        for entry in spoken[self._shown.pop(seq, 0) :]:
+            if entry.type is EntryType.OUTPUT:
+                self._transcript.said(seq, entry.content)
+        if (error := error_entry(entries)) is not None:
+            self._transcript.failed(seq, outcome, error, self._timeout or self._usual_timeout)
+        if outcome in KILLED:
+            self._tell_recovery(seq, outcome)
+        self._transcript.ended(seq, outcome, latency)
+
+    def _tell_recovery(self, seq: int, outcome: str) -> None:
+        try:
+            view = self._service.await_entity(self._room_id, RESTART_SECONDS)
+        except BackroomsError as error:
+            self._transcript.refused(error)
+        else:
+            self._transcript.recovered(seq, outcome, view.record.state)
