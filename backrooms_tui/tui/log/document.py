@@ -58,8 +58,6 @@ class Document:
         self._wanted: Where | None = Where.TAIL
         self._generation = 0
 
-    # What the reader does.
-
     def resize(self, *, width: int | None, height: int) -> None:
         if width != self.view.folder.width:
             self.view.folder = Folder(width)
@@ -82,6 +80,8 @@ class Document:
 
     def _move(self, by: int) -> None:
         self._place, self._owed = self.view.shift(self._place, by)
+        if self.window.at_start if by < 0 else self.window.at_end:
+            self._owed = 0
         rows = self.view.from_place(self._place)
         if by > 0 and rows and rows[-1].line is None:
             self.follow = True
@@ -119,14 +119,13 @@ class Document:
     def only_matching(self, query: Query | None) -> None:
         """Show only lines that match, or all again."""
         self.filter = query
+        self._owed = 0
         if self.follow:
             self._replace(Where.TAIL)
             return
         self._replace(Where.NEWER)
         self.window.low = self._place.key[0]
         self.window.high = self.window.low - 1
-
-    # Pages.
 
     def want(self) -> Request | None:
         """Give the next page to read; ask again after `deliver`. None when the reader has all around him."""
@@ -196,8 +195,6 @@ class Document:
         self.window.drop_provisional()
         self.window.at_end = True
         self._admit(list(self.live))
-
-    # Events.
 
     def apply(self, events: Sequence[Event]) -> None:
         """Take drained events, of this room alone, in order."""
@@ -307,8 +304,6 @@ class Document:
         at = self.window.index(self._place.key)
         self.window.trim_front(spare=max(0, at - _SPAN))
         self.window.trim_back(at + _SPAN)
-
-    # What is shown.
 
     def rows(self) -> list[Row]:
         """Give the rows of the screen, from the top; fewer than its height when there is no more."""

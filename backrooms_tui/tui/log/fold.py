@@ -14,14 +14,19 @@ Rows = tuple[tuple[int, int], ...]
 _CACHE = 4096
 
 
+def hang(indent: int, width: int) -> int:
+    """Give the indent of continuation rows: none where it would take half of a narrow screen."""
+    return indent if indent < width // 2 else 0
+
+
 def fold(text: str, width: int, indent: int) -> Rows:
     """Break `text` into rows of at most `width` cells, at spaces where a row has one in its second half.
 
-    Rows after the first are narrower by `indent`, the room for the hanging indent.
+    Rows after the first are narrower by the hanging indent.
     """
     rows: list[tuple[int, int]] = []
     start, room = 0, max(1, width)
-    hanging = max(1, width - indent) if indent < width // 2 else max(1, width)
+    hanging = max(1, width - hang(indent, width))
     while True:
         # A row never holds more characters than cells, marks that combine apart; four of those each are plenty.
         taken = prefix_in_cells(text[start : start + 4 * room], room)
