@@ -47,11 +47,12 @@ def format_size(size: int) -> str:
 def format_size_short(size: int) -> str:
     """Write bytes in at most five cells for a column: `14.0M`, `187M`, `812`."""
     value = float(size)
-    for unit in ("", "K", "M", "G"):
-        if value < 1000:
-            return f"{value:.0f}{unit}" if unit == "" or value >= 100 else f"{value:.1f}{unit}"
+    unit = ""
+    for unit in ("", "K", "M", "G", "T"):
+        if value < 1000 or unit == "T":
+            break
         value /= 1024
-    return f"{value:.1f}T"
+    return f"{value:.0f}{unit}" if unit == "" or value >= 99.95 else f"{value:.1f}{unit}"
 
 
 def format_duration(seconds: float) -> str:
