@@ -103,18 +103,19 @@ class Document:
 
     def go_to(self, key: Key, *, page: Page | None = None) -> None:
         """Hold with the line at `key` a third down the screen; `page` is where it is when the window lacks it."""
+        rows = self.rows()
+        self._owed = 0
+        if any(row.line is not None and row.line.key == key for row in rows):
+            self._hold(self.view.place_of(rows))
+            return
+        self._hold(Place(key))
         if self.window.find(key) is None and page is not None:
-            self._hold(Place(key))
             self._generation += 1
             self._wanted = None
             self.window.clear()
             self.window.cover(page.low, page.high)
             self._admit(page.lines)
-        if any(row.line is not None and row.line.key == key for row in self.rows()):
-            self._hold(self.view.place_of(self.rows()))
-        else:
-            self._hold(self.view.shift(Place(key), -(self.view.height // 3))[0])
-        self._owed = 0
+        self._place = self.view.shift(Place(key), -(self.view.height // 3))[0]
 
     def only_matching(self, query: Query | None) -> None:
         """Show only lines that match, or all again."""

@@ -25,7 +25,7 @@ GUTTER = 2
 """Cells of the gutter and the space after it."""
 _CACHE = 2048
 
-CLASSES = frozenset({f"log--{look.value}" for look in Look}) | {
+CLASSES = {f"log--{look.value}" for look in Look} | {
     "log--time",
     "log--gutter",
     "log--match",
@@ -74,10 +74,12 @@ class Painter:
         self._style = style
         self._styles: dict[str, Style] = {}
         self._strips: OrderedDict[_Job, Strip] = OrderedDict()
+        self._blank: Strip | None = None
 
     def restyle(self) -> None:
         self._styles.clear()
         self._strips.clear()
+        self._blank = None
 
     def paint(self, row: Row, paper: Paper, *, asked: int, selected: bool) -> Strip:
         """Give the strip of a row, exactly `paper.width` cells wide. `asked` is the time of its INPUT, 0 unknown."""
@@ -89,8 +91,10 @@ class Painter:
                 self._strips.popitem(last=False)
         return strip
 
-    def blank(self, paper: Paper) -> Strip:
-        return Strip.blank(paper.width, self._of("log--end"))
+    def blank(self, width: int) -> Strip:
+        if self._blank is None or self._blank.cell_length != width:
+            self._blank = Strip.blank(width, self._of("log--end"))
+        return self._blank
 
     def _of(self, name: str) -> Style:
         style = self._styles.get(name)
@@ -126,8 +130,8 @@ class Painter:
         """The row's stretch of text, with what the query matches marked."""
         segments: list[Segment] = []
         at = row.start
-        for start, end in _spans(paper.query, text):
-            start, end = max(start, at), min(end, row.end)
+        for first, last in _spans(paper.query, text):
+            start, end = max(first, at), min(last, row.end)
             if start < end:
                 segments += [Segment(text[at:start], base), Segment(text[start:end], self._of("log--match"))]
                 at = end

@@ -79,8 +79,8 @@ class LogView(Widget, can_focus=True):
             self.size = size
             """Bytes."""
 
-    def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:
-        super().__init__(name=name, id=id, classes=classes)
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's word
+        super().__init__(id=id, classes=classes)
         self._room_id: RoomId | None = None
         self._source: PageSource | None = None
         self._reader: Reader | None = None
@@ -243,7 +243,7 @@ class LogView(Widget, can_focus=True):
         )
 
     def render_line(self, y: int) -> Strip:
-        return self._strips[y] if y < len(self._strips) else self._painter.blank(self._paper)
+        return self._strips[y] if y < len(self._strips) else self._painter.blank(self.size.width)
 
     def notify_style_update(self) -> None:
         self._painter.restyle()
@@ -297,7 +297,7 @@ class LogView(Widget, can_focus=True):
         strips = self._paint()
         width = self.size.width
         old = self._strips
-        changed = [y for y, strip in enumerate(strips) if y >= len(old) or strip is not old[y]]
+        changed = [y for y, strip in enumerate(strips) if y >= len(old) or strip != old[y]]
         self._strips = strips
         if changed:
             self.refresh(*(Region(0, y, width, 1) for y in changed))
@@ -315,7 +315,7 @@ class LogView(Widget, can_focus=True):
                 asked = reader.document.inputs.get(row.line.input, 0) if row.line is not None else 0
                 selected = row.line is not None and reader.is_selected(row.line)
                 strips.append(self._painter.paint(row, paper, asked=asked, selected=selected))
-        blank = self._painter.blank(paper)
+        blank = self._painter.blank(self.size.width)
         return strips + [blank] * (self.size.height - len(strips))
 
     def _pump(self) -> None:
