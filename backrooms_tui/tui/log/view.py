@@ -221,6 +221,11 @@ class LogView(Widget, can_focus=True):
         if self._reader is not None:
             self._copy(self._reader.copy_entry())
 
+    def current_entry(self) -> int | None:
+        """Timestamp of the entry that `Y` would take; None where there is none, or it is not durable yet."""
+        job = self._reader.copy_entry() if self._reader is not None else None
+        return None if job is None or job.text is not None else job.first
+
     def status(self) -> LogStatus:
         if self._reader is None:
             return LogStatus(wrap=self._wrap, stamps=self._stamps)
@@ -261,7 +266,7 @@ class LogView(Widget, can_focus=True):
         self._scroll(3)
 
     def _style_of(self, name: str) -> Style:
-        return self.get_visual_style(name).rich_style
+        return self.rich_style + self.get_component_rich_style(name, partial=True)
 
     @property
     def _paper(self) -> Paper:
