@@ -12,8 +12,8 @@ from typing import Any
 
 from .state import State
 
-PIECE = 128 * 1024
-"""Characters of one `output` frame; at most 6 bytes each, they stay below the wire's MAX_LINE."""
+PIECE = 64 * 1024
+"""Characters of one `output` frame; at most 12 bytes each, they stay below the wire's MAX_LINE."""
 
 
 class Entity:

@@ -1,0 +1,58 @@
+"""The child's end of the frames: blocking, one JSON object a line, both ways."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from .frames import MAX_LINE
+
+_CHUNK = 64 * 1024
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+_encode_ascii = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+
+
+class FrameTooLarge(ValueError):
+    """The frame does not fit one line of the wire."""
+
+
+def encode(frame: Mapping[str, Any]) -> bytes:
+    """One line with its newline. Raises FrameTooLarge, ValueError, TypeError for what JSON cannot say."""
+    try:
+        line = _encode(frame).encode()
+    except UnicodeEncodeError:  # a lone surrogate; escaped, the host can read and replace it
+        line = _encode_ascii(frame).encode()
+    if len(line) > MAX_LINE:
+        raise FrameTooLarge(f"a frame of {len(line)} bytes, the limit is {MAX_LINE}")
+    return line + b"\n"
+
+
+class Channel:
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._kept = bytearray()
+
+    def send(self, frame: Mapping[str, Any]) -> None:
+        """Write a frame, waiting for the host to read. Raises as `encode`, and OSError."""
+        self.write(encode(frame))
+
+    def write(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self._descriptor, view) :]
+
+    def receive(self) -> dict[str, Any] | None:
+        """The next frame of the host; None when the host is gone."""
+        searched = 0
+        while (end := self._kept.find(b"\n", searched)) < 0:
+            searched = len(self._kept)
+            data = os.read(self._descriptor, _CHUNK)
+            if not data:
+                return None
+            self._kept += data
+        line = self._kept[:end]
+        del self._kept[: end + 1]
+        frame: dict[str, Any] = json.loads(line)
+        return frame

@@ -1,0 +1,228 @@
+"""One zygote and the host's thread that listens to it.
+
+Spawning is one packet written by whoever asks; answers, deaths and deafness are this thread's. A link that has
+ended stays ended: the host makes another.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import select
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from pathlib import Path
+
+import backrooms_tui
+
+from . import control
+from .control import Message
+from .sealed import SealedProcess
+
+HELLO_PATIENCE = 30.0
+"""Seconds until a zygote has to say hello; it takes 0.2 to 0.4 s."""
+SPAWN_PATIENCE = 5.0
+"""Seconds without a sign of life while an answer is due; then the zygote is replaced."""
+_END_PATIENCE = 5.0
+_BOOTSTRAP = (
+    "import sys; sys.path.append(sys.argv[1]); from backrooms_tui.entity.zygote import main; main(int(sys.argv[2]))"
+)
+_ENVIRONMENT = {"LANG": "C.UTF-8", "TZ": "UTC"}
+"""All of it: a process's first environment stays readable in its memory, so it may never hold a secret."""
+_ERROR_TAIL = 2000
+
+_Outgoing = tuple[Message, tuple[int, ...]]
+
+
+class Link:
+    """See the module. Methods are for any thread."""
+
+    def __init__(self) -> None:
+        """Exec a zygote, without waiting for it. Raises OSError."""
+        self.facts: Message | None = None
+        """Its self-test; None until hello."""
+        self.ended = False
+        self.last_words = ""
+        """What the zygote wrote on its standard error, once it has ended."""
+        self._lock = threading.Lock()
+        self._rooms: dict[str, SealedProcess] = {}
+        self._due: set[str] = set()
+        self._outbox: deque[_Outgoing] = deque()
+        self._unsent: deque[SealedProcess] = deque()
+        self._heard = time.monotonic()
+        self._stopping = False
+        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._errors = os.memfd_create("zygote-errors", os.MFD_CLOEXEC)
+        self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._channel.setblocking(False)
+        with theirs:
+            self._zygote = _start(theirs.fileno(), self._errors)
+        self._thread = threading.Thread(target=self._run, name="zygote", daemon=True)
+        self._thread.start()
+
+    @property
+    def pid(self) -> int:
+        return self._zygote.pid
+
+    def spawn(self, process: SealedProcess, memory_limit: int, descriptors: tuple[int, ...]) -> bool:
+        """Ask for a child; takes `descriptors` over. False when the link has ended and nothing was asked."""
+        with self._lock:
+            if not self.ended:
+                token = secrets.token_hex(8)
+                self._rooms[token] = process
+                if not self._due:
+                    self._heard = max(self._heard, time.monotonic())
+                self._due.add(token)
+                self._outbox.append(({"spawn": token, "memory": memory_limit}, descriptors))
+                self._send_outbox()
+                os.eventfd_write(self._wake, 1)
+                return True
+        _close_all(descriptors)
+        return False
+
+    def flush_later(self, process: SealedProcess) -> None:
+        """Go on writing what `process` could not take at once, as long as nobody else writes to it."""
+        with self._lock:
+            if not self.ended:
+                self._unsent.append(process)
+                os.eventfd_write(self._wake, 1)
+
+    def stop(self) -> None:
+        """End the zygote and every room; waits for the thread."""
+        with self._lock:
+            self._stopping = True
+            if not self.ended:
+                os.eventfd_write(self._wake, 1)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while self._step():
+            pass
+        self._end()
+
+    def _step(self) -> bool:
+        """Wait for one thing to happen; False when the link is over."""
+        events = dict(self._poller().poll(self._patience()))
+        if self._wake in events:
+            os.eventfd_read(self._wake)
+        with self._lock:
+            if self._stopping:
+                return False
+            self._send_outbox()
+            overdue = bool(self._due or self.facts is None) and self._patience() == 0
+        self._unsent = deque(p for p in self._take_unsent() if not p.flush())
+        if events.get(self._channel.fileno(), 0) & ~select.POLLOUT:
+            return self._listen()
+        return not overdue
+
+    def _take_unsent(self) -> list[SealedProcess]:
+        with self._lock:
+            waiting = list(self._unsent)
+            self._unsent.clear()
+        return waiting
+
+    def _poller(self) -> select.poll:
+        poller = select.poll()
+        with self._lock:
+            poller.register(self._wake, select.POLLIN)
+            poller.register(self._channel, select.POLLIN | (select.POLLOUT if self._outbox else 0))
+            for process in self._unsent:
+                for descriptor in process.filenos()[:1]:
+                    poller.register(descriptor, select.POLLOUT)
+        return poller
+
+    def _patience(self) -> float | None:
+        """Milliseconds until the zygote counts as deaf; None while nothing is due."""
+        if self.facts is not None and not self._due:
+            return None
+        patience = HELLO_PATIENCE if self.facts is None else SPAWN_PATIENCE
+        return max(0.0, self._heard + patience - time.monotonic()) * 1000
+
+    def _send_outbox(self) -> None:
+        while self._outbox:
+            message, descriptors = self._outbox[0]
+            try:
+                control.send(self._channel, message, descriptors)
+            except BlockingIOError:
+                return
+            except OSError:
+                pass  # the zygote is gone; the thread finds out, and the room is told
+            self._outbox.popleft()
+            _close_all(descriptors)
+
+    def _listen(self) -> bool:
+        """Take every message that waits; False when the zygote is gone."""
+        while True:
+            try:
+                message, descriptors = control.receive(self._channel)
+            except BlockingIOError:
+                return True
+            except OSError:
+                return False
+            if message is None:
+                return False
+            self._heard = time.monotonic()
+            self._on_message(message, descriptors)
+
+    def _on_message(self, message: Message, descriptors: list[int]) -> None:
+        if "hello" in message:
+            self.facts = message["hello"]
+        elif "spawned" in message:
+            self._due.discard(message["spawned"])
+            self._rooms[message["spawned"]].born(message["pid"], descriptors[0])
+        elif "refused" in message:
+            self._due.discard(message["refused"])
+            self._rooms.pop(message["refused"]).died(number=None, status=None)
+        else:
+            room = self._rooms.pop(message["exited"])
+            room.died(number=message["signal"], status=message["status"])
+
+    def _end(self) -> None:
+        with self._lock:
+            self.ended = True
+            while self._outbox:
+                _close_all(self._outbox.popleft()[1])
+            rooms = list(self._rooms.values())
+            self._rooms.clear()
+            os.close(self._wake)
+            self._channel.close()
+        for room in rooms if self._stopping else ():
+            room.kill()
+        try:
+            self._zygote.wait(_END_PATIENCE if self._stopping else 0.1)
+        except subprocess.TimeoutExpired:
+            self._zygote.kill()
+            self._zygote.wait()
+        self.last_words = _tail(self._errors)
+        os.close(self._errors)
+        for room in rooms:
+            room.orphaned()
+
+
+def _start(channel: int, errors: int) -> subprocess.Popen[bytes]:
+    """Exec the zygote: isolated, without site packages, found where this package was found."""
+    root = Path(backrooms_tui.__file__).resolve().parent.parent
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", _BOOTSTRAP, str(root), str(channel)],
+        env=_ENVIRONMENT,
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=errors,
+        pass_fds=(channel,),
+        start_new_session=True,
+    )
+
+
+def _tail(descriptor: int) -> str:
+    size = os.fstat(descriptor).st_size
+    return os.pread(descriptor, _ERROR_TAIL, max(0, size - _ERROR_TAIL)).decode(errors="replace").strip()
+
+
+def _close_all(descriptors: tuple[int, ...]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)

@@ -1,0 +1,189 @@
+"""The loop inside a sealed child: `init`, then one input after the other, each ended by `done` or `fail`."""
+
+from __future__ import annotations
+
+import gc
+import io
+import sys
+import time
+import traceback
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NoReturn
+
+from .base import Entity
+from .channel import Channel, FrameTooLarge, encode
+from .clock import Clock
+from .parse import MAX_TRACE, VERSION
+from .preload import load_source
+from .reference import ReferenceEntity
+from .state import State
+
+SOURCE = "entity"
+"""Name of the module that an entity's source becomes."""
+_RESERVE = 1024 * 1024
+"""Bytes given up when memory runs out, to report it with."""
+_KINDS: Mapping[str, type[Entity]] = {"reference": ReferenceEntity}
+
+
+class InitFailed(Exception):
+    """The host's `init` cannot be followed, or the entity's source is not one."""
+
+
+class Runtime:
+    """One entity and its channel."""
+
+    def __init__(self, channel: Channel, clock: Clock | None) -> None:
+        self._channel = channel
+        self._clock = clock
+        self._reserve = bytearray(_RESERVE)
+        self._entity: Entity | None = None
+        self._in_turn = False
+        self._printed = Printed(self._said)
+        sys.stdout = self._printed
+        sys.stderr = Printed(lambda text: self._log("stderr", text))
+        setattr(time, "sleep", _no_sleep)  # noqa: B010 - the type of the real one is what has to go
+
+    def run(self) -> None:
+        """Until the host is gone. Raises SystemExit when the entity does."""
+        init = self._channel.receive()
+        if init is None:
+            return
+        try:
+            entity = self._entity = self._build(init)
+        except Exception as error:
+            self._fail(error)
+            raise
+        self._channel.send({"type": "ready", "v": VERSION, "name": entity.name, "version": entity.version})
+        while (frame := self._channel.receive()) is not None:
+            if frame["type"] == "input":
+                self._turn(entity, frame)
+            elif frame["type"] == "shutdown":
+                return
+
+    def _build(self, init: Mapping[str, Any]) -> Entity:
+        if VERSION not in init["v"]:
+            raise InitFailed(f"the host speaks {init['v']}, this is version {VERSION}")
+        self._show(init["now"])
+        source = init.get("source")
+        made = _KINDS.get(init["kind"]) if source is None else defined_in(source)
+        if made is None:
+            raise InitFailed(f"no entity of kind {init['kind']!r}")
+        entity = made(state=State(init["state"]), send=self._channel.send)
+        entity.seq, entity.now = init["seq"], init["now"]
+        return entity
+
+    def _show(self, now: int) -> None:
+        if self._clock is not None:
+            self._clock.set(now)
+
+    def _turn(self, entity: Entity, frame: Mapping[str, Any]) -> None:
+        self._show(frame["now"])
+        entity.now, entity.seq, entity.attempt = frame["now"], frame["seq"], frame["attempt"]
+        entity.room = MappingProxyType(frame.get("room") or {})
+        self._in_turn = True
+        try:
+            entity.on_input(frame["text"])
+            self._printed.end_line()
+            ending = _state_frames(entity.state) + encode({"type": "done", "seq": entity.seq})
+        except SystemExit:
+            self._printed.end_line()
+            raise
+        except BaseException as error:  # border: whatever entity code raises is its failure
+            entity.state.rollback()
+            self._printed.end_line()
+            self._in_turn = False
+            self._fail(error)
+        else:
+            entity.state.commit()
+            self._in_turn = False
+            self._channel.write(ending)
+
+    def _fail(self, error: BaseException) -> None:
+        """Report a failure. Out of memory, what the failed frames still hold is let go first."""
+        if isinstance(error, MemoryError):
+            self._reserve = bytearray()
+            traceback.clear_frames(error.__traceback__)
+            gc.collect()
+        name, text = type(error).__name__, _text_of(error)
+        self._channel.send({"type": "fail", "error": name, "text": text, "trace": _trace(error)})
+        if not self._reserve:
+            self._reserve = bytearray(_RESERVE)
+
+    def _said(self, text: str) -> None:
+        if self._in_turn and self._entity is not None:
+            self._entity.output(text)
+        else:
+            self._log("stdout", text)
+
+    def _log(self, level: str, text: str) -> None:
+        self._channel.send({"type": "log", "level": level, "text": text[:MAX_TRACE]})
+
+
+class Printed(io.TextIOBase):
+    """What `print` writes to: each finished line is passed on, in order with the frames."""
+
+    encoding = "utf-8"
+
+    def __init__(self, say: Any) -> None:
+        self._say = say
+        self._line: list[str] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str, /) -> int:
+        *lines, rest = text.split("\n")
+        for line in lines:
+            self._say("".join((*self._line, line)))
+            self._line.clear()
+        if rest:
+            self._line.append(rest)
+        return len(text)
+
+    def end_line(self) -> None:
+        """Pass on an unfinished line."""
+        if self._line:
+            self.write("\n")
+
+
+def defined_in(source: str) -> type[Entity]:
+    """The one subclass of Entity that `source` defines. Raises InitFailed, and what the source raises."""
+    module = load_source(source, SOURCE)
+    found = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, Entity) and value.__module__ == SOURCE
+    ]
+    if len(found) != 1:
+        raise InitFailed(f"the source defines {len(found)} subclasses of Entity, not 1")
+    return found[0]
+
+
+def _state_frames(state: State) -> bytes:
+    """The turn's change of state: one frame when it fits a line, otherwise one for each key."""
+    changed, gone = state.delta()
+    if not changed and not gone:
+        return b""
+    try:
+        return encode({"type": "state", "set": changed, "del": gone})
+    except FrameTooLarge:
+        apart = [encode({"type": "state", "set": {key: value}}) for key, value in changed.items()]
+        return b"".join((*apart, encode({"type": "state", "del": gone})))
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)[:MAX_TRACE]
+    except BaseException as second:  # border: its __str__ is entity code too
+        return f"<{type(second).__name__} while it was described>"
+
+
+def _trace(error: BaseException) -> str:
+    """Where it happened, from the entity's first frame on."""
+    inner = error.__traceback__.tb_next if error.__traceback__ is not None else None
+    return "".join(traceback.format_tb(inner or error.__traceback__))[-MAX_TRACE:]
+
+
+def _no_sleep(_seconds: float, /) -> NoReturn:
+    raise RuntimeError("a sealed entity has no clock to sleep by; select.poll().poll(milliseconds) waits")

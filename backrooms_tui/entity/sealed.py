@@ -1,0 +1,155 @@
+"""`SealedProcess`: the host's end of one room's process. Its descriptors, its decoder, its pidfd."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .frames import Closed, Frame
+from .process import ExitReport
+from .wire import Decoder
+
+_CHUNK = 64 * 1024
+_READS = 4
+"""Chunks taken at one call: all that a socket or pipe holds by default, and no more of a flood."""
+MAX_STACK = 64 * 1024
+
+
+class SealedProcess:
+    """Implements EntityProcess. One thread uses it, except `kill`; the host's thread calls `born` and `died`."""
+
+    def __init__(self, *, frames: int, captured: int, crash: int, on_exit: Callable[[ExitReport], None]) -> None:
+        """Takes the descriptors over; all are non-blocking."""
+        self.pid: int | None = None
+        self.exit: ExitReport | None = None
+        self.write_fileno = frames
+        self._frames = frames
+        self._captured = captured
+        self._crash = crash
+        self._open = True
+        self._closed_told = False
+        self._on_exit = on_exit
+        self._decoder = Decoder()
+        self._unsent = bytearray()
+        self._pidfd: int | None = None
+        self._kill_asked = False
+        self._lock = threading.Lock()  # around what the host's thread shares with the owner's
+
+    def filenos(self) -> tuple[int, ...]:
+        return (self._frames, self._captured) if self._open else ()
+
+    def receive(self, fileno: int) -> list[Frame]:
+        if not self._open:
+            return []
+        if fileno == self._captured:
+            return self._take_printed()
+        data, ended = _read(self._frames)
+        # What it printed before `done` stands in the pipe by now: read after the frames, it is in time for the turn.
+        printed = self._take_printed() if self._decoder.in_turn else []
+        frames = [*printed, *self._decoder.feed(data)]
+        return [*frames, *self._close_once()] if ended else frames
+
+    def begin_turn(self, seq: int) -> None:
+        self._decoder.begin_turn(seq)
+
+    def send(self, frame: Mapping[str, Any]) -> bool:
+        data = json.dumps(frame, separators=(",", ":")).encode()
+        with self._lock:
+            self._unsent += data
+            self._unsent += b"\n"
+        return self.flush()
+
+    def flush(self) -> bool:
+        with self._lock:
+            while self._unsent and self._open:
+                try:
+                    del self._unsent[: os.write(self._frames, self._unsent)]
+                except BlockingIOError:
+                    return False
+                except OSError:  # the peer is dead; `receive` tells
+                    self._unsent.clear()
+            return True
+
+    def kill(self) -> None:
+        with self._lock:
+            self._kill_asked = True
+            self._signal()
+
+    def close(self) -> None:
+        self.kill()
+        with self._lock:
+            if self._open:
+                self._open = False
+                for descriptor in (self._frames, self._captured, self._crash):
+                    os.close(descriptor)
+
+    def born(self, pid: int, pidfd: int) -> None:
+        """The zygote has answered. Takes the pidfd over."""
+        with self._lock:
+            self.pid, self._pidfd = pid, pidfd
+            if self._kill_asked:
+                self._signal()
+
+    def died(self, *, number: int | None, status: int | None, address: int | None = None) -> None:
+        """It has ended and is reaped, or will never be born: make the report and pass it on."""
+        with self._lock:
+            if self._pidfd is not None:
+                os.close(self._pidfd)
+                self._pidfd = None
+            stack = _read(self._crash)[0][:MAX_STACK] if self._open else b""
+            self.exit = ExitReport(
+                pid=self.pid or 0,
+                signal=number,
+                status=status,
+                killed_by_host=self._kill_asked and number == signal.SIGKILL,
+                stack=stack.decode(errors="replace"),
+                address=address,
+            )
+        self._on_exit(self.exit)
+
+    def orphaned(self) -> None:
+        """The zygote is gone, and by the kernel's promise its children with it."""
+        with self._lock:
+            self._signal()
+            was_born = self._pidfd is not None
+        self.died(number=signal.SIGKILL if was_born else None, status=None)
+
+    def _signal(self) -> None:
+        if self._pidfd is not None:
+            try:
+                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+            except ProcessLookupError:
+                pass  # dead already, and about to be reported
+
+    def _take_printed(self) -> list[Frame]:
+        data, ended = _read(self._captured)
+        frames = self._decoder.feed_printed(data) if data else []
+        return [*frames, *self._decoder.flush_printed(), *self._close_once()] if ended else frames
+
+    def _close_once(self) -> list[Frame]:
+        if self._closed_told:
+            return []
+        self._closed_told = True
+        return [Closed()]
+
+
+def _read(descriptor: int) -> tuple[bytes, bool]:
+    """What is there, and whether the other end is gone."""
+    chunks: list[bytes] = []
+    for _ in range(_READS):
+        try:
+            chunk = os.read(descriptor, _CHUNK)
+        except BlockingIOError:
+            break
+        except OSError:  # a reset is an end too
+            return b"".join(chunks), True
+        if not chunk:
+            return b"".join(chunks), True
+        chunks.append(chunk)
+        if len(chunk) < _CHUNK:
+            break
+    return b"".join(chunks), False
