@@ -1,0 +1,161 @@
+"""The real program in a home of its own: run as a subprocess, or typed at in a pseudo-terminal."""
+
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import subprocess
+import sys
+import termios
+import time
+from dataclasses import dataclass
+
+from support import ROOT
+
+PROGRAM = [sys.executable, "-m", "backrooms_tui"]
+DEADLINE = 60.0
+
+
+@dataclass
+class Ended:
+    status: int
+    out: str
+    err: str
+
+    @property
+    def lines(self):
+        return self.out.splitlines()
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+
+class RoomExe:
+    """`room.exe` with its own data, state and configuration directories under `home`."""
+
+    def __init__(self, home):
+        self.home = home
+        self.environ = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(home),
+            "LANG": "C.UTF-8",
+            "TERM": "xterm",
+            "PYTHONPATH": str(ROOT),
+            "PYTHONWARNINGS": "error",
+        }
+        self.rooms = home / ".local/share/room.exe/rooms"
+
+    def start(self, *words, **popen):
+        popen = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | popen
+        return subprocess.Popen([*PROGRAM, *words], env=self.environ, cwd=self.home, **popen)
+
+    def run(self, *words, typed=b""):
+        """Run a command with `typed` on its stdin; text or bytes."""
+        typed = typed.encode() if isinstance(typed, str) else typed
+        with self.start(*words) as process:
+            out, err = process.communicate(typed, timeout=DEADLINE)
+        return Ended(process.returncode, out.decode(), err.decode())
+
+    def ok(self, *words, typed=b""):
+        """The same, and it must succeed without a word on stderr; gives the lines of its output."""
+        ended = self.run(*words, typed=typed)
+        assert (ended.status, ended.err) == (0, ""), ended
+        return ended.lines
+
+    def create(self, *words):
+        """Make a room; gives its id."""
+        return self.ok("create", *words)[0].removeprefix("ROOM CREATED: ")
+
+    def say(self, room_id, *inputs):
+        """Enter, type the inputs through a pipe, leave; gives what the session printed between its first and last lines."""
+        lines = self.ok("enter", room_id, typed="".join(f"{line}\n" for line in inputs))
+        assert lines[0] == "ENTERING ROOM"
+        assert lines[-2:] == ["EXITING ROOM", "ROOM STATE: IDLE"]
+        return lines[1:-2]
+
+    def terminal(self, *words):
+        return Terminal(self, words)
+
+
+class Terminal:
+    """The program with a controlling terminal. What it writes is collected; `expect` waits for text in it."""
+
+    def __init__(self, room_exe, words):
+        self._master, slave = pty.openpty()
+        fcntl.ioctl(self._master, termios.TIOCSWINSZ, b"\x28\x00\xa0\x00\0\0\0\0")  # 40 rows of 160 columns
+        self.process = room_exe.start(
+            *words,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )
+        os.close(slave)
+        self.seen = ""
+        self._shown = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        os.close(self._master)
+
+    def type(self, text):
+        data = text.encode()
+        while data:  # a terminal's input queue holds 4 KiB; what is echoed has to be read meanwhile
+            readable, writable, _ = select.select([self._master], [self._master], [], DEADLINE)
+            if readable:
+                self._read()
+            if writable:
+                data = data[os.write(self._master, data[:512]) :]
+
+    def expect(self, pattern):
+        """Wait until what was not yet expected matches the regular expression; gives the match."""
+        deadline = time.monotonic() + DEADLINE
+        while (match := re.compile(pattern).search(self.seen, self._shown)) is None:
+            left = deadline - time.monotonic()
+            assert left > 0, f"{pattern!r} is not in {self.seen[self._shown :]!r}"
+            assert self._ready(left) and self._read(), f"ended before {pattern!r}: {self.seen[self._shown :]!r}"
+        self._shown = match.end()
+        return match
+
+    def end(self):
+        """Wait for the end of the program; gives its exit status."""
+        while self._ready(DEADLINE) and self._read():
+            pass
+        return self.process.wait(DEADLINE)
+
+    def _ready(self, seconds):
+        return bool(select.select([self._master], [], [], seconds)[0])
+
+    def _read(self):
+        try:
+            data = os.read(self._master, 65_536)
+        except OSError:  # EIO: every process has let go of the terminal
+            return False
+        self.seen += data.decode("utf-8", "replace").replace("\r\n", "\n")
+        return bool(data)
+
+
+def play(room_exe, transcript, **rooms):
+    """Type sessions as the seed writes them; what the program shows must be the transcript to the letter.
+
+    `$` lines are commands, `>` lines are typed when the prompt is there, `{name}` stands for a room's id and `<n>`
+    for any figure.
+    """
+    for block in re.split(r"^\$ room\.exe ", transcript.strip().format(**rooms), flags=re.MULTILINE)[1:]:
+        command, *shown = block.strip().splitlines()
+        with room_exe.terminal(*command.split()) as terminal:
+            for line in shown:
+                if line.startswith("> "):
+                    terminal.expect(r"\n> \Z")
+                    terminal.type(line[2:] + "\n")
+            terminal.end()
+            expected = re.escape("\n".join(shown) + "\n").replace("<n>", r"[\d.]+")
+            assert re.fullmatch(expected, terminal.seen), terminal.seen
