@@ -1,0 +1,166 @@
+"""The record format: a frame that finds all damage, and memory entries in it.
+
+A record is magic, kind, version and CRC-32 in eight bytes, then one msgpack array. No store finds all damage by
+itself (a cut LevelDB log is silent, 4,880 of 4,880), so every value says for itself what it is. The checksum starts
+from a non-zero seed mixed with kind, version and room id: zero-filled sectors do not decode, and a record does not
+decode as another kind or in another room. Entries are also dense in `seq` and linked by `chain`, a running
+checksum, so that a missing one is seen by its neighbours.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+import msgpack
+
+from backrooms_tui.model.entries import Draft, EntryType, MemoryEntry, Tail
+from backrooms_tui.model.errors import BackroomsError
+from backrooms_tui.model.ids import RoomId
+from backrooms_tui.model.limits import MAX_OUTPUT_SIZE
+
+from .store import SealedEntry
+
+HEADER = 8
+MAX_RECORD = 2 * MAX_OUTPUT_SIZE
+"""Bytes. No value that may legally be stored comes near; a larger one is damage."""
+ENTRY = b"E"
+
+_MAGIC = b"RM"
+_VERSION = b"\x01"
+_SEED = 0x524F4F4D
+_CHECKSUM_AT = 4
+_BIG_INTEGER = 1
+"""msgpack extension type of an integer beyond 64 bits, as decimal digits: JSON has them."""
+_MAX_DIGITS = 4300
+_CHAIN = b"\xce"
+"""msgpack's mark of a 32-bit integer: the chain always takes five bytes, whatever its value."""
+_ENTRY_ARRAY = b"\x96"
+"""msgpack's mark of an array of six."""
+_TYPES = tuple(EntryType)
+
+
+class UnstorableEntry(BackroomsError):
+    """Metadata that is not JSON-like, is nested too deeply, or holds text that is not valid Unicode."""
+
+    code = "INVALID_ENTRY"
+
+
+class Damaged(Exception):
+    """Bytes that are not the record they should be. Stores turn it into Damage or RoomCorrupted."""
+
+    def __init__(self, type_: str, offset: int) -> None:
+        super().__init__(type_, offset)
+        self.type = type_
+        """A `Damage.type`."""
+        self.offset = offset
+        """Byte within the record at which it was seen."""
+
+
+def frame(kind: bytes, room_id: RoomId, body: bytes) -> bytes:
+    """Put a body into a record of one kind (a single byte) and room."""
+    return b"".join((_MAGIC, kind, _VERSION, _checksum(kind, room_id, body).to_bytes(4, "big"), body))
+
+
+def unframe(kind: bytes, room_id: RoomId, record: bytes) -> bytes:
+    """Give the body of a record. Raises Damaged."""
+    if len(record) <= HEADER or len(record) > MAX_RECORD:
+        raise Damaged("CHECKSUM_MISMATCH", min(len(record), MAX_RECORD))
+    if record[:_CHECKSUM_AT] != _MAGIC + kind + _VERSION:
+        raise Damaged("CHECKSUM_MISMATCH", 0)
+    body = record[HEADER:]
+    if int.from_bytes(record[_CHECKSUM_AT:HEADER], "big") != _checksum(kind, room_id, body):
+        raise Damaged("CHECKSUM_MISMATCH", _CHECKSUM_AT)
+    return body
+
+
+def checksum_of(record: bytes) -> int:
+    """The checksum a record carries: tells one version of a value from another."""
+    return int.from_bytes(record[_CHECKSUM_AT:HEADER], "big")
+
+
+def _checksum(kind: bytes, room_id: RoomId, body: bytes) -> int:
+    return zlib.crc32(body, zlib.crc32(kind + _VERSION + room_id.encode(), _SEED))
+
+
+def pack(value: Any) -> bytes:
+    """Encode JSON-like values as msgpack. Raises UnstorableEntry."""
+    try:
+        packed: bytes = msgpack.packb(value, default=_pack_other)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise UnstorableEntry(f"METADATA: {type(error).__name__}") from None
+    return packed
+
+
+def unpack(body: bytes) -> Any:
+    """Read back what `pack` wrote, allocating no more than the body justifies. Raises Damaged."""
+    try:
+        return msgpack.unpackb(body, strict_map_key=True, ext_hook=_unpack_extension)
+    except (ValueError, TypeError, OverflowError, RecursionError):  # msgpack's own errors are all ValueErrors
+        raise Damaged("CHECKSUM_MISMATCH", HEADER) from None
+
+
+def _pack_other(value: Any) -> msgpack.ExtType:
+    if type(value) is int:
+        return msgpack.ExtType(_BIG_INTEGER, str(value).encode())
+    raise TypeError
+
+
+def _unpack_extension(code: int, data: bytes) -> int:
+    if code != _BIG_INTEGER or len(data) > _MAX_DIGITS:
+        raise ValueError
+    return int(data)
+
+
+def seal(room_id: RoomId, tail: Tail, drafts: Sequence[Draft], now: int) -> tuple[tuple[SealedEntry, ...], Tail]:
+    """Put drafts onto a room's tail, in order: gives them in their places, and the tail after them.
+
+    Sequence numbers go on densely. Timestamps are `now` (nanoseconds since the epoch) or one above the one before,
+    so they rise whatever the clock does. Raises UnstorableEntry; then nothing is sealed.
+    """
+    sealed = []
+    for draft in drafts:
+        entry = MemoryEntry(tail.seq + 1, max(now, tail.timestamp + 1), draft.type, draft.content, draft.metadata)
+        items = pack([entry.seq, entry.timestamp, int(entry.type), entry.content, entry.metadata])[1:]
+        _require_text_keys(draft.metadata)
+        chain = zlib.crc32(items, tail.chain)
+        body = b"".join((_ENTRY_ARRAY, items, _CHAIN, chain.to_bytes(4, "big")))
+        sealed.append(SealedEntry(entry, frame(ENTRY, room_id, body)))
+        tail = Tail(entry.seq, entry.timestamp, chain)
+    return tuple(sealed), tail
+
+
+def _require_text_keys(value: Any) -> None:
+    """Refuse at the border what could be packed and not read back: keys that are not text."""
+    containers = [value]
+    while containers:  # ends: what has been packed has no cycle
+        container = containers.pop()
+        if isinstance(container, dict):
+            if not all(type(key) is str for key in container):
+                raise UnstorableEntry("METADATA: a key is not text")
+            container = container.values()
+        containers.extend(item for item in container if isinstance(item, dict | list))
+
+
+def open_entry(room_id: RoomId, record: bytes) -> tuple[MemoryEntry, Tail]:
+    """Give the entry of a record, and the tail its room had with it. Raises Damaged."""
+    body = unframe(ENTRY, room_id, record)
+    values = unpack(body)
+    if type(values) is not list or len(values) != 6 or body[-5:-4] != _CHAIN:
+        raise Damaged("CHECKSUM_MISMATCH", HEADER)
+    seq, timestamp, number, content, metadata, chain = values
+    if not (
+        type(seq) is type(timestamp) is type(number) is type(chain) is int
+        and type(content) is str
+        and type(metadata) is dict
+        and seq > 0
+        and 0 <= number < len(_TYPES)
+    ):
+        raise Damaged("CHECKSUM_MISMATCH", HEADER)
+    return MemoryEntry(seq, timestamp, _TYPES[number], content, metadata), Tail(seq, timestamp, chain)
+
+
+def chain_after(record: bytes, chain: int) -> int:
+    """The chain value that an intact entry record must carry when its predecessor's is `chain`."""
+    return zlib.crc32(memoryview(record)[HEADER + 1 : -5], chain)

@@ -1,0 +1,290 @@
+"""What every backend must do, as one suite: a backend joins by giving a `Backend` to the fixture that runs it.
+
+`test_store_contract.py` runs it; backends of later days are added to the fixture's parameters there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import pytest
+
+from backrooms_tui.model.entries import Draft, EntryType, Tail
+from backrooms_tui.model.errors import RoomCorrupted, RoomNotFound, SequenceConflict, StoreClosed
+from backrooms_tui.model.ids import RoomId
+from backrooms_tui.model.room import Creation, Damage, QueuedInput, RoomConfig, RoomRecord, Suspension
+from backrooms_tui.model.states import RoomState
+from backrooms_tui.persistence.records import seal
+from backrooms_tui.persistence.store import RoomCommit, RoomStore
+
+T0 = 1_700_000_000_000_000_000
+
+
+def room_id(name: str) -> RoomId:
+    return RoomId(hashlib.sha256(name.encode()).hexdigest())
+
+
+def new_record(name: str, *, created_at: int = T0) -> RoomRecord:
+    return RoomRecord(
+        id=room_id(name),
+        state=RoomState.ACTIVE,
+        config=RoomConfig(name=name),
+        creation=Creation(pid=4242, user="operator", host="corridor"),
+        created_at=created_at,
+        last_active=created_at,
+    )
+
+
+def drafts(*texts: str) -> list[Draft]:
+    return [Draft(EntryType.INPUT, text, {"source": "test"}) for text in texts]
+
+
+def remembering(record: RoomRecord, *texts: str, **changes: object) -> RoomCommit:
+    """The commit that adds entries with these texts, and changes fields of the record."""
+    entries, tail = seal(record.id, record.tail, drafts(*texts), T0)
+    usage = record.memory_usage + sum(len(sealed.blob) for sealed in entries)
+    changed = record.with_(tail=tail, memory_usage=usage, **changes)
+    return RoomCommit(record=changed, expected=record.tail, entries=entries)
+
+
+def filled(store: RoomStore, name: str, count: int) -> RoomRecord:
+    """Create a room with `count` entries, `0` to `count - 1`."""
+    commit = remembering(new_record(name), *map(str, range(count)))
+    store.commit([commit])
+    return commit.record
+
+
+def texts(entries: list) -> list[str]:
+    return [entry.content for entry in entries]
+
+
+@dataclass
+class Backend:
+    """A store under test. `again` closes it and opens the same place anew; None where nothing can outlive it."""
+
+    store: RoomStore
+    again: Callable[[], RoomStore] | None
+
+
+class StoreContract:
+    @pytest.fixture
+    def store(self, backend: Backend) -> RoomStore:
+        return backend.store
+
+    def test_a_new_store_is_empty(self, store):
+        assert store.load().records == ()
+
+    def test_rooms_are_loaded_oldest_first(self, store):
+        for name, created_at in (("b", T0 + 2), ("a", T0 + 3), ("c", T0 + 1)):
+            store.commit([RoomCommit(new_record(name, created_at=created_at), Tail())])
+        assert [record.config.name for record in store.load().records] == ["c", "b", "a"]
+
+    def test_a_record_comes_back_as_it_was_given(self, store):
+        record = new_record("a")
+        record = record.with_(
+            state=RoomState.SUSPENDED,
+            last_input_at=T0 + 5,
+            latencies=record.latencies.observe(1_500_000).observe(3),
+            last_error="ENTITY_TIMEOUT",
+            suspension=Suspension(T0, "operator@corridor"),
+            damage=Damage("SEQUENCE_GAP", "/room/x", 7, T0),
+            counters=replace(record.counters, inputs=3, crashes=2),
+        )
+        store.commit([RoomCommit(record, Tail())])
+        assert store.load().records == (record,)
+
+    def test_entries_come_back_whole_and_in_order(self, store):
+        entries, tail = seal(
+            room_id("a"),
+            Tail(),
+            [
+                Draft(EntryType.INPUT, "tür \x1b[31m 部屋\n", {"request_id": "r1"}),
+                Draft(EntryType.OBSERVATION, "", {"data": {"n": [1, 2.5, None, True, 10**40]}}),
+            ],
+            T0,
+        )
+        store.commit([RoomCommit(new_record("a").with_(tail=tail), Tail(), entries)])
+        assert store.read(room_id("a")) == [sealed.entry for sealed in entries]
+        assert store.entry(room_id("a"), T0 + 1) == entries[1].entry
+
+    def test_an_entry_that_is_not_there_is_damage(self, store):
+        filled(store, "a", 2)
+        with pytest.raises(RoomCorrupted) as caught:
+            store.entry(room_id("a"), T0 + 77)
+        assert "CORRUPTION_TYPE: SEQUENCE_GAP" in caught.value.details
+
+    @pytest.mark.parametrize(
+        ("cursor", "expected"),
+        [
+            ({}, range(7, 10)),
+            ({"before": T0}, range(0)),
+            ({"before": T0 + 1}, range(1)),
+            ({"before": T0 + 5}, range(2, 5)),
+            ({"before": T0 + 9}, range(6, 9)),
+            ({"before": T0 + 10}, range(7, 10)),
+            ({"before": 10**30}, range(7, 10)),
+            ({"after": -5}, range(3)),
+            ({"after": 0}, range(3)),
+            ({"after": T0}, range(1, 4)),
+            ({"after": T0 + 5}, range(6, 9)),
+            ({"after": T0 + 8}, range(9, 10)),
+            ({"after": T0 + 9}, range(0)),
+            ({"after": 10**30}, range(0)),
+            ({"after": T0, "before": T0 + 3}, range(1, 3)),
+            ({"after": T0 + 3, "before": T0 + 3}, range(0)),
+            ({"after": T0 + 5, "before": T0 + 2}, range(0)),
+        ],
+        ids=str,
+    )
+    def test_pages_go_by_cursor_both_ways(self, store, cursor, expected):
+        filled(store, "a", 10)
+        assert texts(store.read(room_id("a"), **cursor, limit=3)) == [str(n) for n in expected]
+
+    @pytest.mark.parametrize("limit", [1, 2, 3, 9, 10, 11, 200])
+    def test_pages_walked_in_either_direction_give_every_entry_once(self, store, limit):
+        filled(store, "a", 10)
+        forward, cursor = [], 0
+        while page := store.read(room_id("a"), after=cursor, limit=limit):
+            forward += page
+            cursor = page[-1].timestamp
+        backward, cursor = [], None
+        while page := store.read(room_id("a"), before=cursor, limit=limit):
+            backward = page + backward
+            cursor = page[0].timestamp
+        assert texts(forward) == texts(backward) == [str(n) for n in range(10)]
+
+    def test_a_page_of_none_is_empty(self, store):
+        filled(store, "a", 3)
+        assert store.read(room_id("a"), limit=0) == store.read(room_id("a"), after=0, limit=0) == []
+
+    def test_rooms_do_not_see_each_other(self, store):
+        filled(store, "a", 3)
+        filled(store, "b", 2)
+        assert len(store.read(room_id("a"))) == 3
+        assert len(store.read(room_id("b"), after=0)) == 2
+
+    def test_commits_continue_each_other_in_one_batch_and_across_rooms(self, store):
+        first = remembering(new_record("a"), "one")
+        second = remembering(first.record, "two")
+        store.commit([first, remembering(new_record("b"), "other"), second])
+        assert texts(store.read(room_id("a"))) == ["one", "two"]
+        assert store.stored_tail(room_id("a")) == second.record.tail
+
+    @pytest.mark.parametrize("kind", ["stale", "ahead", "unknown room", "created twice", "tail without entries"])
+    def test_a_commit_that_does_not_continue_the_stored_tail_writes_nothing(self, store, kind):
+        stored = filled(store, "a", 2)
+        after = remembering(stored, "three").record
+        bad = {
+            "stale": remembering(new_record("a"), "zero"),
+            "ahead": remembering(after, "four"),
+            "unknown room": RoomCommit(new_record("b").with_(tail=stored.tail), stored.tail),
+            "created twice": RoomCommit(new_record("a"), Tail()),
+            "tail without entries": RoomCommit(after, stored.tail),
+        }[kind]
+        with pytest.raises(SequenceConflict):
+            store.commit([remembering(new_record("c"), "x"), bad])
+        assert store.stored_tail(room_id("c")) is None
+        assert store.stored_tail(room_id("a")) == stored.tail
+        assert store.load().records == (stored,)
+
+    def test_a_commit_without_entries_changes_the_record(self, store):
+        stored = filled(store, "a", 2)
+        changed = stored.with_(state=RoomState.IDLE, config=replace(stored.config, timeout=5))
+        store.commit([RoomCommit(changed, stored.tail)], sync=False)
+        assert store.load().records == (changed,)
+
+    def test_the_snapshot_stays_until_the_next_one(self, store):
+        stored = filled(store, "a", 1)
+        assert store.snapshot(stored.id) is None
+        first = stored.with_(state_version=1)
+        store.commit([RoomCommit(first, stored.tail, snapshot=b"\x00state")])
+        store.commit([RoomCommit(first, stored.tail)])
+        assert store.snapshot(stored.id) == b"\x00state"
+        store.commit([RoomCommit(first.with_(state_version=2), stored.tail, snapshot=b"")])
+        assert store.snapshot(stored.id) == b""
+
+    def test_the_queue_keeps_order_and_forgets_what_ended(self, store):
+        stored = filled(store, "a", 12)
+        waiting = tuple(QueuedInput(seq, T0 + seq - 1, f"r{seq}") for seq in (9, 10, 11))
+        store.commit([RoomCommit(stored.with_(queued=3), stored.tail, queue_put=waiting)])
+        assert store.queue(stored.id) == list(waiting)
+        again = replace(waiting[1], attempt=1, timeout=2.5)
+        store.commit([RoomCommit(stored.with_(queued=2), stored.tail, queue_put=(again,), queue_del=(9,))])
+        assert store.queue(stored.id) == [again, waiting[2]]
+
+    def test_a_sound_room_verifies(self, store):
+        stored = filled(store, "a", 3)
+        queued = QueuedInput(3, stored.tail.timestamp)
+        record = stored.with_(queued=1, state_version=1)
+        store.commit([RoomCommit(record, stored.tail, snapshot=b"{}", queue_put=(queued,))])
+        assert store.verify(stored.id) is None
+
+    def test_a_destroyed_room_leaves_nothing_and_its_neighbours_stay(self, store):
+        stored = filled(store, "a", 5)
+        filled(store, "b", 1)
+        record = stored.with_(state_version=1, queued=1)
+        queued = (QueuedInput(1, T0),)
+        store.commit([RoomCommit(record, stored.tail, snapshot=b"s", queue_put=queued)])
+        store.destroy(stored.id)
+        assert [record.id for record in store.load().records] == [room_id("b")]
+        assert store.stored_tail(stored.id) is None
+        for look in (store.read, store.queue, store.snapshot):
+            with pytest.raises(RoomNotFound):
+                look(stored.id)
+        with pytest.raises(SequenceConflict):
+            store.commit([RoomCommit(record, stored.tail)])
+        store.commit([remembering(new_record("a"), "anew")])
+        assert texts(store.read(stored.id)) == ["anew"]
+        assert store.snapshot(stored.id) is None
+        assert store.queue(stored.id) == []
+
+    def test_destroying_what_is_not_there_does_no_harm(self, store):
+        filled(store, "b", 1)
+        store.destroy(room_id("a"))
+        assert len(store.load().records) == 1
+
+    def test_a_sound_store_can_be_reopened_in_place(self, store):
+        stored = filled(store, "a", 3)
+        store.reopen()
+        store.commit([remembering(stored, "four")])
+        assert texts(store.read(stored.id)) == ["0", "1", "2", "four"]
+
+    def test_a_closed_store_refuses_everything_and_closes_again(self, store):
+        stored = filled(store, "a", 1)
+        store.close()
+        store.close()
+        for use in (
+            store.load,
+            lambda: store.verify(stored.id),
+            lambda: store.commit([RoomCommit(stored, stored.tail)]),
+            lambda: store.destroy(stored.id),
+            lambda: store.read(stored.id),
+            lambda: store.queue(stored.id),
+            lambda: store.entry(stored.id, T0),
+            lambda: store.snapshot(stored.id),
+            lambda: store.stored_tail(stored.id),
+            store.reopen,
+            store.write_witness,
+            store.disk_usage,
+        ):
+            with pytest.raises(StoreClosed):
+                use()
+
+    def test_what_was_committed_is_there_after_the_next_opening(self, backend):
+        if backend.again is None:
+            assert backend.store.disk_usage() == 0, "a store without a place on disk must not pretend to have one"
+            return
+        stored = filled(backend.store, "a", 300)
+        queued = (QueuedInput(300, stored.tail.timestamp, "r"),)
+        record = stored.with_(queued=1, state_version=1)
+        backend.store.commit([RoomCommit(record, stored.tail, snapshot=b"{}", queue_put=queued)], sync=False)
+        assert backend.store.disk_usage() > 10_000
+        store = backend.again()
+        assert store.load().records == (record,)
+        assert store.verify(stored.id) is None
+        assert (store.snapshot(stored.id), store.queue(stored.id)) == (b"{}", list(queued))
+        assert texts(store.read(stored.id, after=0, limit=500)) == [str(n) for n in range(300)]
+        store.commit([remembering(record, "more")])
+        assert store.stored_tail(stored.id).seq == 301

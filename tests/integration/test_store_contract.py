@@ -1,0 +1,33 @@
+"""Runs the store contract over every backend."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # the suite is a plain module beside this one
+
+from store_contract import Backend, StoreContract
+
+from backrooms_tui.persistence.opening import open_store
+
+
+@pytest.fixture(params=["LEVELDB", "MEMORY"])
+def backend(request, tmp_path):
+    opened = []
+
+    def open_again():
+        if opened:
+            opened[-1].close()
+        opened.append(open_store(tmp_path / "store", backend=request.param))
+        return opened[-1]
+
+    store = open_again()
+    yield Backend(store, None if request.param == "MEMORY" else open_again)
+    opened[-1].close()
+
+
+class TestStoreContract(StoreContract):
+    pass
