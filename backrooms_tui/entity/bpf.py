@@ -43,6 +43,13 @@ _Instruction = tuple[int, int, int, int]
 
 def program(pid: int) -> bytes:
     """The filter for process `pid`, as an array of struct sock_filter. It may signal nobody but itself."""
+    to_self = _one_of(0, [pid])
+    signals = [one for name in ("kill", "tkill", "tgkill") for one in _case(CONDITIONAL[name], to_self)]
+    return _COMMON + _pack([*signals, _give(_PERM)])
+
+
+def _common() -> list[_Instruction]:
+    """All of the filter that is the same for every process: it is built once, not at each spawn."""
     code: list[_Instruction] = [
         (_LOAD, 0, 0, _ARCH),
         (_JUMP_EQUAL, 1, 0, ARCH_X86_64),
@@ -53,15 +60,14 @@ def program(pid: int) -> bytes:
     ]
     for number in sorted(ALLOWED.values()):
         code += _case(number, [_give(RET_ALLOW)])
+    not_executable = [_argument(2), (_JUMP_ANY_BIT, 0, 1, _PROT_EXEC), _give(_PERM), _give(RET_ALLOW)]
     for name in ("mmap", "mprotect"):
-        code += _case(
-            CONDITIONAL[name], [_argument(2), (_JUMP_ANY_BIT, 0, 1, _PROT_EXEC), _give(_PERM), _give(RET_ALLOW)]
-        )
-    for name in ("kill", "tkill", "tgkill"):
-        code += _case(CONDITIONAL[name], _one_of(0, [pid]))
+        code += _case(CONDITIONAL[name], not_executable)
     code += _case(CONDITIONAL["fcntl"], _one_of(1, _FCNTL_COMMANDS))
-    code += _case(CONDITIONAL["ioctl"], [_give(_NOTTY)])
-    code.append(_give(_PERM))
+    return code + _case(CONDITIONAL["ioctl"], [_give(_NOTTY)])
+
+
+def _pack(code: Iterable[_Instruction]) -> bytes:
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in code)
 
 
@@ -84,3 +90,6 @@ def _one_of(index: int, values: Iterable[int]) -> list[_Instruction]:
     for value in values:
         body += [(_JUMP_EQUAL, 0, 1, value), _give(RET_ALLOW)]
     return [*body, _give(_PERM)]
+
+
+_COMMON = _pack(_common())

@@ -16,7 +16,7 @@ from typing import NoReturn
 
 from . import selftest
 from .channel import Channel
-from .preload import seal_imports
+from .clock import ClockPlan
 from .runtime import Runtime
 from .seal import Applied, die_with, seal
 
@@ -39,7 +39,8 @@ class Birth:
     """Descriptors, all above 4."""
     memory_limit: int
     parent: int
-    virtual_clock: bool
+    clock_plan: ClockPlan | None
+    """None leaves the real clock visible."""
 
 
 def live(birth: Birth) -> NoReturn:
@@ -70,18 +71,15 @@ def probe(birth: Birth) -> NoReturn:
 def _become(birth: Birth) -> Applied:
     _take_channels(birth)
     die_with(birth.parent)
-    os.environ.clear()
     os.chdir("/")
     os.umask(0o077)
     gc.enable()
     faulthandler.enable(CRASH, all_threads=False)
     try:
-        applied = seal(parent=birth.parent, memory_limit=birth.memory_limit, virtual_clock=birth.virtual_clock)
+        return seal(parent=birth.parent, memory_limit=birth.memory_limit, clock_plan=birth.clock_plan)
     except OSError as error:
         Channel(FRAMES).send({"type": "fail", "error": "EntitySealFailed", "text": str(error), "trace": ""})
         raise
-    seal_imports()
-    return applied
 
 
 def _take_channels(birth: Birth) -> None:

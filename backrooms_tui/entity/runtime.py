@@ -21,7 +21,7 @@ from .state import State
 
 SOURCE = "entity"
 """Name of the module that an entity's source becomes."""
-_RESERVE = 1024 * 1024
+_RESERVE = 256 * 1024
 """Bytes given up when memory runs out, to report it with."""
 _KINDS: Mapping[str, type[Entity]] = {"reference": ReferenceEntity}
 

@@ -12,12 +12,11 @@ import resource
 import signal
 import struct
 from dataclasses import dataclass
-from pathlib import Path
 
 from backrooms_tui.model.limits import FILE_DESCRIPTORS
 
 from . import bpf, landlock, syscalls
-from .clock import Clock
+from .clock import Clock, ClockPlan
 
 NOBODY = 65534
 """The user and group of entities when the host runs as root."""
@@ -41,7 +40,7 @@ def die_with(parent: int) -> None:
         os._exit(1)
 
 
-def seal(*, parent: int, memory_limit: int, virtual_clock: bool) -> Applied:
+def seal(*, parent: int, memory_limit: int, clock_plan: ClockPlan | None) -> Applied:
     """Seal this process for good: one thread, forked from `parent`, with nothing open but its channels.
 
     `memory_limit` is in bytes beyond what is mapped now. Raises OSError when a layer that the seal cannot do without
@@ -50,7 +49,7 @@ def seal(*, parent: int, memory_limit: int, virtual_clock: bool) -> Applied:
     if not syscalls.X86_64:
         raise OSError(0, "no system call table for this machine")
     _drop_root(parent)
-    clock = Clock.install() if virtual_clock else None
+    clock = clock_plan.install() if clock_plan is not None else None
     _limit(memory_limit)
     syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
     syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
@@ -68,7 +67,9 @@ def _drop_root(parent: int) -> None:
 
 
 def _limit(memory_limit: int) -> None:
-    mapped = int(Path("/proc/self/statm").read_text().split()[0]) * _PAGE
+    statm = os.open("/proc/self/statm", os.O_RDONLY)
+    mapped = int(os.read(statm, 100).split()[0]) * _PAGE
+    os.close(statm)
     for which, value in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, 0),

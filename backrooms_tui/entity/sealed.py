@@ -116,7 +116,7 @@ class SealedProcess:
         with self._lock:
             self._signal()
             was_born = self._pidfd is not None
-        self.died(number=signal.SIGKILL if was_born else None, status=None)
+        self.died(number=int(signal.SIGKILL) if was_born else None, status=None)
 
     def _signal(self) -> None:
         if self._pidfd is not None:

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 
 from . import control, preload, syscalls
 from .child import CRASH, Birth, live, probe
+from .clock import ClockPlan
 from .control import Message
 
 PROBE_MEMORY = 64 * 1024 * 1024
@@ -36,6 +37,8 @@ def main(descriptor: int) -> NoReturn:
     zygote = Zygote(socket.socket(fileno=os.dup(descriptor)))
     os.dup2(nothing, descriptor, inheritable=False)
     preload.load()
+    preload.seal_imports()
+    os.environ.clear()
     gc.collect()
     gc.freeze()
     gc.disable()
@@ -52,7 +55,7 @@ class Zygote:
         self._channel = channel
         self._pid = os.getpid()
         self._rooms: dict[int, str] = {}
-        self._virtual_clock = True
+        self._clock_plan = ClockPlan.make()
 
     def serve(self) -> None:
         """Until the host is gone; then end every room."""
@@ -106,7 +109,7 @@ class Zygote:
             crash=crash,
             memory_limit=memory,
             parent=self._pid,
-            virtual_clock=self._virtual_clock,
+            clock_plan=self._clock_plan,
         )
         pid = os.fork()
         if pid == 0:
@@ -138,8 +141,8 @@ class Zygote:
     def _self_test(self) -> Message:
         """Seal one child and let it try everything; without the virtual clock when it does not work here."""
         found = self._probe()
-        if not found.get("time"):
-            self._virtual_clock = False
+        if not found.get("time") and self._clock_plan is not None:
+            self._clock_plan = None
             found = self._probe()
         return found
 

@@ -1,0 +1,60 @@
+"""The report of an entity's death in the seed's words.
+
+Signal, status and address are the kernel's. The stack is text that the dying process wrote about itself: it is read
+for frames only, cut, scrubbed, and said to be the entity's own account.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+
+from backrooms_tui.model.scrub import scrub
+
+from .process import ExitReport
+
+MAX_FRAMES = 32
+MAX_FRAME = 160
+"""Characters of one frame."""
+OWN_ACCOUNT = "  (as reported by the entity)"
+
+_FAULTS = {signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE}
+"""Signals that come with an address."""
+_FRAME = re.compile(r'^ *File "([^"\n]*)", line (\d{1,9}),? in (.+)$', re.MULTILINE)
+_OLDEST_FIRST = "Traceback (most recent call last)"
+
+
+def report_lines(report: ExitReport) -> list[str]:
+    """The report, `FATAL: ENTITY_CRASHED` first, the cause second; every line is safe to print."""
+    frames = stack_frames(report.stack)
+    lines = ["FATAL: ENTITY_CRASHED", _cause(report), f"ADDRESS: {_address(report)}"]
+    if not frames:
+        return [*lines, "STACK TRACE: NONE"]
+    return [*lines, "STACK TRACE:", *(f"  #{n} {frame}" for n, frame in enumerate(frames)), OWN_ACCOUNT]
+
+
+def stack_frames(text: str) -> list[str]:
+    """`function (file:line)` of the frames in faulthandler's or a traceback's text, innermost first, scrubbed."""
+    found = [f"{name} ({path.rpartition('/')[2]}:{line})" for path, line, name in _FRAME.findall(text)]
+    if _OLDEST_FIRST in text:
+        found.reverse()
+    return [scrub(frame[:MAX_FRAME]) for frame in found[:MAX_FRAMES]]
+
+
+def _cause(report: ExitReport) -> str:
+    if report.signal is not None:
+        return f"SIGNAL: {_signal_name(report.signal)}"
+    return f"EXIT_STATUS: {'UNKNOWN' if report.status is None else report.status}"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return str(number)
+
+
+def _address(report: ExitReport) -> str:
+    if report.signal not in _FAULTS:
+        return "NONE"
+    return "UNAVAILABLE" if report.address is None else f"0x{report.address:016x}"
