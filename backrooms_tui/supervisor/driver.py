@@ -34,6 +34,8 @@ from backrooms_tui.model.events import RoomChanged, Said, TurnStarted
 from backrooms_tui.model.ids import short
 from backrooms_tui.model.room import Damage, RoomRecord
 
+from backrooms_tui.persistence.records import UnstorableEntry
+
 from .ending import crash_error, end_turn, failure_error, lost_error, timeout_error, violation_error
 from .engine import Engine
 from .room import LiveRoom, Pending
@@ -183,7 +185,7 @@ class Driver:
                 for n, line in turn.say(frame.text):
                     self._tell(room, turn, n, line)
             case Observation():
-                self._tell(room, turn, turn.observe(frame.text, frame.data), frame.text, observation=True)
+                self._observed(room, turn, frame)
             case StateSet() | StateValue():
                 turn.stage(frame, room.state)
             case Fail():
@@ -194,6 +196,14 @@ class Driver:
     def _tell(self, room: LiveRoom, turn: Turn, n: int, text: str, *, observation: bool = False) -> None:
         said = Said(room.id, turn.seq, turn.attempt, n, time.time_ns(), text, observation=observation)
         self._engine.bus.publish(said)
+
+    def _observed(self, room: LiveRoom, turn: Turn, frame: Observation) -> None:
+        try:
+            n = turn.observe(frame.text, frame.data)
+        except UnstorableEntry:
+            self._violated(room, "PROTOCOL_VIOLATION", "the observation's data cannot be stored")
+        else:
+            self._tell(room, turn, n, frame.text, observation=True)
 
     def _on_ready(self, room: LiveRoom) -> None:
         self._set_alarm(room, None)

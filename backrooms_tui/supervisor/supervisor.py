@@ -1,7 +1,7 @@
 """The supervisor: every verb of `RoomService`, carried out on the rooms this process owns.
 
 Verbs run in the caller's thread up to the durable write; what takes an entity happens in the room's worker.
-Shutdown order: rooms halt (running inputs go back to their queues), keeper, workers, entities, committer, store.
+Shutdown order: keeper, rooms halt (running inputs go back to their queues), entities, workers, committer, store.
 """
 
 from __future__ import annotations
@@ -274,9 +274,9 @@ class Supervisor:
             room.halted = True
         for halted in [self._post_halt(room) for room in busy]:
             halted.wait(HALT_SECONDS)
+        self._engine.host.close()  # before the workers: it reports deaths to them
         for worker in self._workers:
             worker.stop()
-        self._engine.host.close()
         self._write_dirty()
         self._engine.committer.close()
         self._engine.bus.close()

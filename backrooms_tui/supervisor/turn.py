@@ -11,6 +11,7 @@ from backrooms_tui.entity.frames import StateSet, StateValue
 from backrooms_tui.model.entries import Draft, EntryType, Meta, Outcome
 from backrooms_tui.model.limits import MAX_STATE_SIZE
 from backrooms_tui.model.room import QueuedInput
+from backrooms_tui.persistence.records import pack
 
 
 class StateTooLarge(Exception):
@@ -71,8 +72,10 @@ class Turn:
         return [(first + i, line) for i, line in enumerate(lines)]
 
     def observe(self, text: str, data: Any) -> int:
+        """Add an observation; gives its n. Raises UnstorableEntry for data that memory cannot hold."""
         metadata: dict[str, Any] = {Meta.INPUT: self.seq}
         if data is not None:
+            pack(data)  # refused here, where only the entity is to blame, not when the turn is written
             metadata[Meta.DATA] = data
         self.said.append(Draft(EntryType.OBSERVATION, text, metadata))
         return len(self.said) - 1
