@@ -6,7 +6,6 @@ import asyncio
 import threading
 import unicodedata
 from collections.abc import Callable
-from pathlib import Path
 
 from textual.app import App, ComposeResult
 from textual.geometry import Region
@@ -17,9 +16,9 @@ from backrooms_tui.model.events import EntriesAdded, InputAccepted, Said, TurnEn
 from backrooms_tui.model.ids import RoomId
 from backrooms_tui.tui.log.pages import CallableSource
 from backrooms_tui.tui.log.view import LogView
+from backrooms_tui.tui.themes import load_themes, stylesheets
 
 ROOM = RoomId("a" * 64)
-STYLES = Path(__file__).parents[2] / "styles"
 START = 1_767_774_191_120_000_000  # 2026-01-07T08:23:11.120Z
 
 
@@ -47,7 +46,7 @@ class Memory:
 
 
 class LogApp(App[None]):
-    CSS_PATH = [STYLES / "log.tcss"]
+    CSS_PATH = stylesheets()
     ENABLE_COMMAND_PALETTE = False
 
     def __init__(self, memory: Memory) -> None:
@@ -55,6 +54,9 @@ class LogApp(App[None]):
         self.memory = memory
         self.painted: list[Region] = []
         self.copied: list[str] = []
+        theme = load_themes()["dark"]
+        self.register_theme(theme)
+        self.theme = theme.name
 
     def compose(self) -> ComposeResult:
         yield LogView(id="log")
@@ -74,8 +76,8 @@ class LogApp(App[None]):
 
     async def until(self, true: Callable[[], object]) -> None:
         async with asyncio.timeout(10):
-            while not true():
-                await asyncio.sleep(0)
+            while not true():  # noqa: ASYNC110 - what is waited for is a drawn screen, which sets no event
+                await asyncio.sleep(0.005)
 
     async def shown(self, text: str) -> None:
         await self.until(lambda: any(text in row for row in self.rows()))
@@ -286,7 +288,12 @@ async def test_the_time_column_cycles_and_long_lines_wrap_or_scroll():
         for _ in range(4):
             view.action_cycle_timestamps()
             seen.append(app.rows()[1].partition(" |")[0].strip())
-        assert seen == ["2026-01-07T08:23:12.453Z", "+1.333s", "+1.333s", "| ENTITY: the quick brown fox jumps over the lazy"]
+        assert seen == [
+            "2026-01-07T08:23:12.453Z",
+            "+1.333s",
+            "+1.333s",
+            "| ENTITY: the quick brown fox jumps over the lazy",
+        ]
         view.action_toggle_wrap()
         assert app.rows()[1] == "| ENTITY: the quick brown fox jumps over the lazy"
         view.action_scroll_sideways(1)
@@ -305,5 +312,6 @@ async def test_any_size_and_any_resize_is_survived():
             app.log_view.action_line_up()
             assert len(app.rows()) == app.log_view.size.height
             assert all(
-                app.log_view.render_line(y).cell_length == app.log_view.size.width for y in range(app.log_view.size.height)
+                app.log_view.render_line(y).cell_length == app.log_view.size.width
+                for y in range(app.log_view.size.height)
             )

@@ -153,7 +153,9 @@ def test_a_held_reader_keeps_his_top_line_while_far_more_than_the_window_arrives
     session.read()
     top = session.texts()
     for _ in range(50):
-        session.doc.apply([EntriesAdded(ROOM, tuple(session.memory.put(EntryType.STATE_CHANGE, "x") for _ in range(1000)))])
+        session.doc.apply(
+            [EntriesAdded(ROOM, tuple(session.memory.put(EntryType.STATE_CHANGE, "x") for _ in range(1000)))]
+        )
         session.read()
     assert session.texts() == top
     assert session.doc.new == 50_000

@@ -1,0 +1,113 @@
+"""Each room's unsent draft and the inputs sent before it, kept in one private file of bounded size.
+
+A draft is the operator's work: it survives leaving the room, the console and a lost connection. A file that cannot
+be read is an empty one; it is never a reason not to start.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from backrooms_tui.model.errors import BackroomsError
+from backrooms_tui.model.ids import ID_LENGTH
+from backrooms_tui.persistence.private_files import private_directory, read_private, replace_private
+
+MAX_BYTES = 4 * 1024 * 1024
+"""Of the file. Over it, the oldest histories go first, then the drafts of the rooms longest not touched."""
+MAX_HISTORY = 200
+"""Inputs kept for one room."""
+_MAX_HISTORY_TEXT = 16 * 1024
+"""Characters of one input that is worth keeping; a pasted file is not recalled with the arrow keys."""
+
+
+@dataclass(slots=True)
+class RoomDraft:
+    draft: str = ""
+    history: list[str] = field(default_factory=list)
+    """Sent inputs, oldest first."""
+
+
+class Drafts:
+    """All rooms' drafts, the least recently touched first. Belongs to one thread."""
+
+    def __init__(self) -> None:
+        self._rooms: dict[str, RoomDraft] = {}
+        self._saved: bytes | None = None
+
+    @classmethod
+    def load(cls, path: Path) -> Drafts:
+        """Read what `save` wrote; empty when there is none, or it is damaged or not ours."""
+        drafts = cls()
+        try:
+            data = read_private(path, limit=MAX_BYTES)
+            for room_id, room in json.loads(data or b"{}").items():
+                drafts._admit(room_id, room)
+        except (OSError, ValueError, AttributeError, RecursionError, BackroomsError):
+            return cls()
+        return drafts
+
+    def _admit(self, room_id: str, room: dict[str, Any]) -> None:
+        draft, history = room.get("draft", ""), room.get("history", [])
+        texts = isinstance(draft, str) and isinstance(history, list) and all(isinstance(text, str) for text in history)
+        if not texts or len(room_id) != ID_LENGTH:
+            raise ValueError("not a draft")
+        self._rooms[room_id] = RoomDraft(draft, history[-MAX_HISTORY:])
+
+    def save(self, path: Path) -> None:
+        """Write all of it, 0600, atomically; nothing when nothing changed. Raises UnsafePath, StoreFailed, OSError."""
+        data = self._encode()
+        if data != self._saved:
+            private_directory(path.parent)
+            replace_private(path, data)
+            self._saved = data
+
+    def _encode(self) -> bytes:
+        rooms = {room_id: {"draft": room.draft, "history": list(room.history)} for room_id, room in self._rooms.items()}
+        data = _json(rooms)
+        for room_id in list(rooms):  # oldest first
+            if len(data) <= MAX_BYTES:
+                return data
+            rooms[room_id]["history"] = []
+            data = _json(rooms)
+        while len(data) > MAX_BYTES:
+            del rooms[next(iter(rooms))]
+            data = _json(rooms)
+        return data
+
+    def draft(self, room_id: str) -> str:
+        room = self._rooms.get(room_id)
+        return room.draft if room is not None else ""
+
+    def history(self, room_id: str) -> tuple[str, ...]:
+        """Inputs sent from here, oldest first."""
+        room = self._rooms.get(room_id)
+        return tuple(room.history) if room is not None else ()
+
+    def keep(self, room_id: str, draft: str) -> None:
+        """Remember what is typed and not sent."""
+        if draft or room_id in self._rooms:
+            self._touch(room_id).draft = draft
+
+    def sent(self, room_id: str, text: str) -> None:
+        """Put an accepted input into the history; the same text twice in a row is one."""
+        history = self._touch(room_id).history
+        if text.strip() and len(text) <= _MAX_HISTORY_TEXT and history[-1:] != [text]:
+            history.append(text)
+            del history[:-MAX_HISTORY]
+
+    def forget(self, room_id: str) -> None:
+        """The room was destroyed: every trace of it goes."""
+        self._rooms.pop(room_id, None)
+
+    def _touch(self, room_id: str) -> RoomDraft:
+        room = self._rooms.pop(room_id) if room_id in self._rooms else RoomDraft()
+        self._rooms[room_id] = room
+        return room
+
+
+def _json(rooms: dict[str, dict[str, Any]]) -> bytes:
+    # ASCII: a draft may hold a lone surrogate, which UTF-8 cannot write.
+    return json.dumps(rooms, separators=(",", ":")).encode("ascii")
