@@ -16,7 +16,7 @@ from .actions import ACTIONS, BY_ID, Action, Focus
 
 MAX_KEYMAP_BYTES = 64 * 1024
 
-_ALIASES = {"escape": "esc", "pageup": "pgup", "pagedown": "pgdn", "backspace": "backspace"}
+_ALIASES = {"escape": "esc", "pageup": "pgup", "pagedown": "pgdn"}
 _NAMED = frozenset(
     {"enter", "esc", "space", "tab", "shift+tab", "up", "down", "left", "right", "home", "end", "pgup", "pgdn"}
     | {"backspace", "delete", "insert"}

@@ -29,9 +29,9 @@ def choose(width: int, height: int) -> Layout:
 
 
 def room_columns(width: int) -> tuple[str, ...]:
-    """Name the columns of the room list that `width` cells hold; they go in the order P95, ERR, USE, LAST, Q."""
+    """Name the columns of the room list that `width` cells hold; they go in the order P95, ERR, USE, Q, LAST."""
     columns = ["id", "state", "mem", "last", "queue", "use", "err", "p95"]
-    needed = {"id": 12, "state": 11, "mem": 7, "last": 6, "queue": 4, "use": 6, "err": 5, "p95": 8}
+    needed = {"id": 10, "state": 11, "mem": 7, "last": 6, "queue": 4, "use": 6, "err": 5, "p95": 8}
     while sum(needed[name] for name in columns) > width and len(columns) > 2:
         columns.pop()
     order = ("id", "state", "mem", "use", "last", "queue", "err", "p95")

@@ -98,6 +98,10 @@ class RoomsModel:
     def view(self, room_id: RoomId) -> RoomView | None:
         return self._views.get(room_id)
 
+    def views(self) -> Iterable[RoomView]:
+        """All rooms, hidden ones too."""
+        return self._views.values()
+
     def states(self) -> Counter[RoomState]:
         return Counter(view.record.state for view in self._views.values())
 

@@ -6,7 +6,7 @@ looked elsewhere is counted by entry, not by time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from backrooms_tui.model.ids import RoomId
@@ -31,7 +31,7 @@ class Tabs:
         self.shown: RoomId | None = None
         """The room in the output pane: a tab's, or a passing peek's."""
 
-    def __iter__(self) -> Iterable[Tab]:  # type: ignore[override]
+    def __iter__(self) -> Iterator[Tab]:
         return iter(self._tabs)
 
     def __len__(self) -> int:

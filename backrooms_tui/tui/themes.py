@@ -39,7 +39,15 @@ def _theme(name: str, palette: Mapping[str, object]) -> Theme:
         panel=colours["panel"],
         dark=bool(palette["dark"]),
         ansi=bool(palette["ansi"]),
-        variables={f"{PREFIX}{key}": value for key, value in colours.items()},
+        variables={
+            **{f"{PREFIX}{key}": value for key, value in colours.items()},
+            "text-muted": colours["dim"],
+            "input-cursor-background": colours["accent"],
+            "input-cursor-foreground": colours["ground"],
+            "input-selection-background": colours["cursor-ground"],
+            "screen-selection-background": colours["cursor-ground"],
+            "screen-selection-foreground": colours["cursor-text"],
+        },
     )
 
 

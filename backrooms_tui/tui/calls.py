@@ -1,0 +1,106 @@
+"""Service calls off the loop: they may wait for a disk or a deadline, the screen may not.
+
+Three lanes of named daemon threads, so that a suspend which waits thirty seconds for an entity delays neither a
+reader nor an input. SUBMIT has one thread: inputs reach the service in the order they were typed. Results come
+back as messages; no thread touches a widget. Textual's own workers are not used because leaving would wait for
+them: the loop's executor is joined at its end, whatever the call is waiting for.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+from backrooms_tui.model.errors import BackroomsError
+
+T = TypeVar("T")
+
+
+class Lane(Enum):
+    """Who runs a call, and how many of them at once."""
+
+    SUBMIT = 1
+    READ = 2
+    VERB = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """An ended call, to be told on the loop by `tell`."""
+
+    then: Callable[[Any], None]
+    failed: Callable[[BackroomsError], None]
+    value: object = None
+    error: Exception | None = None
+
+    def tell(self) -> None:
+        """Call back with the value or the refusal. An unforeseen exception is raised again, on the loop."""
+        if self.error is None:
+            self.then(self.value)
+        elif isinstance(self.error, BackroomsError):
+            self.failed(self.error)
+        else:
+            raise self.error
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    work: Callable[[], object]
+    then: Callable[[Any], None]
+    failed: Callable[[BackroomsError], None]
+
+
+class ServiceCalls:
+    """Runs calls in its lanes. `done` is called in a lane's thread with each `Outcome`."""
+
+    def __init__(self, done: Callable[[Outcome], None]) -> None:
+        self._done = done
+        self._queues: dict[Lane, SimpleQueue[_Call | None]] = {lane: SimpleQueue() for lane in Lane}
+        self._stopped = threading.Event()
+        self._started: set[Lane] = set()
+
+    def run(
+        self,
+        work: Callable[[], T],
+        then: Callable[[T], None],
+        failed: Callable[[BackroomsError], None],
+        *,
+        lane: Lane = Lane.VERB,
+    ) -> None:
+        """Run `work` in a thread of the lane; `then` or `failed` follows on the loop. Called on the loop only."""
+        if self._stopped.is_set():
+            return
+        if lane not in self._started:
+            self._start(lane)
+        self._queues[lane].put(_Call(work, then, failed))
+
+    def stop(self) -> None:
+        """Take no more calls; what runs now is not waited for, its result is dropped."""
+        self._stopped.set()
+        for lane in self._started:
+            for _ in range(lane.value):
+                self._queues[lane].put(None)
+
+    def _start(self, lane: Lane) -> None:
+        self._started.add(lane)
+        for number in range(lane.value):
+            name = f"console-{lane.name.lower()}-{number + 1}"
+            threading.Thread(target=self._serve, args=(self._queues[lane],), name=name, daemon=True).start()
+
+    def _serve(self, queue: SimpleQueue[_Call | None]) -> None:
+        while (call := queue.get()) is not None and not self._stopped.is_set():
+            outcome = _outcome(call)
+            if not self._stopped.is_set():
+                self._done(outcome)
+
+
+def _outcome(call: _Call) -> Outcome:
+    """The boundary of the lanes: nothing that a call raises ends its thread."""
+    try:
+        return Outcome(call.then, call.failed, value=call.work())
+    except Exception as error:
+        return Outcome(call.then, call.failed, error=error)

@@ -1,0 +1,361 @@
+"""The operator's desk: joins what happens (events, answers) to what is shown, on the loop and nowhere else.
+
+It holds the headless state - the list, the tabs, the ledger - and tells the screen's panes what to draw. It calls
+no verb of the service: reading is all it does.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+
+from textual.timer import Timer
+
+from backrooms_tui.model.entries import MemoryEntry
+from backrooms_tui.model.errors import BackroomsError, RoomNotFound
+from backrooms_tui.model.events import (
+    EntriesAdded,
+    Event,
+    InputAccepted,
+    Lagged,
+    Notice,
+    RoomChanged,
+    RoomCreated,
+    RoomDestroyed,
+    TurnEnded,
+    TurnStarted,
+)
+from backrooms_tui.model.ids import RoomId, short
+from backrooms_tui.model.units import NS
+from backrooms_tui.model.views import RoomView, RunningTurn, ServiceStatus, StoreFacts
+from backrooms_tui.service import RoomService
+
+from . import chrome
+from .actions import Focus
+from .calls import Lane, ServiceCalls
+from .figures import Page, Subject, damage_rows, page_rows
+from .keymap import Keymap
+from .log.pages import CallableSource
+from .notices import Ledger, NoticeLine
+from .rooms_model import RoomsModel
+from .rows import EMPTY, Row, ink, row
+from .safe import SafeText
+from .screen import ConsoleScreen
+from .tabs import Tabs
+
+PULSE = 64
+"""Turns of a room whose latencies are kept for its sparkline."""
+FIGURES_SECONDS = 1.0
+"""The figures are read anew at most this often."""
+PEEK_SECONDS = 0.06
+"""How long the cursor rests on a room before its memory is read."""
+MEMORY_ENTRIES = 40
+
+
+class Desk:
+    """State of the console. `changed` is called whenever the shown room or its state may have changed."""
+
+    def __init__(
+        self, screen: ConsoleScreen, service: RoomService, calls: ServiceCalls, keymap: Keymap, clock: Callable[[], int]
+    ) -> None:
+        self.rooms = screen.browser.model
+        self.tabs = Tabs()
+        self.ledger = Ledger()
+        self.keymap = keymap
+        self.page = Page.INSPECT
+        self.now = clock()
+        self.status: ServiceStatus | None = None
+        self.facts: StoreFacts | None = None
+        self.retitle: Callable[[RoomView | None], None] = lambda _view: None
+        self._screen = screen
+        self._service = service
+        self._calls = calls
+        self._clock = clock
+        self._pulses: dict[RoomId, deque[float]] = {}
+        self._touched: set[RoomId] = set()
+        self._fetching = False
+        self._figures_timer_set = False
+        self._entries: tuple[MemoryEntry, ...] = ()
+        self._turn: RunningTurn | None = None
+        self._turn_timer: Timer | None = None
+
+    @property
+    def shown(self) -> RoomView | None:
+        """The room in the output pane."""
+        return self.rooms.view(self.tabs.shown) if self.tabs.shown is not None else None
+
+    def load(self, then: Callable[[], None] = lambda: None) -> None:
+        """Read all rooms anew and draw everything; `then` follows."""
+        self._calls.run(self._service.rooms, partial(self._loaded, then), self.refused, lane=Lane.READ)
+        self._read_figures()
+
+    def take(self, events: Sequence[Event]) -> None:
+        """Take drained events, in order."""
+        self.now = self._clock()
+        for event in events:
+            self._take(event)
+        self._screen.log_view.apply(events)
+        self._fetch()
+        self.paint()
+
+    def note(self, text: SafeText, *, severity: str = "INFO", room_id: RoomId | None = None) -> None:
+        """Tell the operator one line; it stays in the ledger."""
+        self.ledger.add(NoticeLine(self._clock(), severity, room_id, text))
+        self._screen.notice.show((chrome.notice_row(self.ledger.last),))
+        self._paint_foot()
+
+    def say(self, words: str, *, severity: str = "INFO", room_id: RoomId | None = None) -> None:
+        """`note` for our own words."""
+        self.note(SafeText.ours(words), severity=severity, room_id=room_id)
+
+    def greet(self, error: BackroomsError) -> None:
+        """Put a problem of the start into the ledger; it is shown with the first notice."""
+        text = SafeText.of("  ".join((f"ERROR: {error.code}", *error.details)))
+        self.ledger.add(NoticeLine(self._clock(), "ERROR", None, text))
+
+    def refused(self, error: BackroomsError) -> None:
+        """Show a refusal in the seed's words, on one line."""
+        self.note(SafeText.of("  ".join((f"ERROR: {error.code}", *error.details))), severity="ERROR")
+
+    def show(self, room_id: RoomId | None) -> None:
+        """Put a room into the output pane."""
+        if room_id != self.tabs.shown:
+            self.tabs.show(room_id)
+            self._entries = ()
+            source = None if room_id is None else CallableSource(partial(self._service.read, room_id))
+            self._screen.log_view.open(room_id, source=source)
+        self.paint()
+        self._figures_soon()
+
+    def peek(self) -> None:
+        """Show the room under the cursor as soon as the cursor rests."""
+        self._screen.browser.cursor_moved()
+        self._screen.set_timer(PEEK_SECONDS, self._peek, name="peek")
+
+    def list_changed(self) -> None:
+        """Draw the list anew after a sort, a filter or a mark."""
+        self._screen.browser.redraw()
+        self._paint_foot()
+        self._peek()
+
+    def turn_page(self) -> None:
+        """Go from INSPECT to STATS to CONFIG to MEMORY."""
+        self.page = self.page.following()
+        self._read_figures()
+        self._paint_figures()
+
+    def read_entry(self, timestamp: int, then: Callable[[MemoryEntry], None]) -> None:
+        """Read one entry of the shown room, by its timestamp."""
+        room_id = self.tabs.shown
+        if room_id is None:
+            return
+
+        def found(page: list[MemoryEntry]) -> None:
+            if page:
+                then(page[-1])
+
+        read = partial(self._service.read, room_id, before=timestamp + 1, limit=1)
+        self._calls.run(read, found, self.refused, lane=Lane.READ)
+
+    def show_turn(self, turn: RunningTurn | None) -> None:
+        """Show the running input in the input box, once a second while it runs; None: the entity waits."""
+        self._turn = turn
+        if self._turn_timer is not None:
+            self._turn_timer.stop()
+        self._turn_timer = self._screen.set_interval(1.0, self._tick_turn, name="turn") if turn is not None else None
+        if turn is None and self._screen.input_box is not None:
+            self._screen.input_box.set_processing(None)
+
+    def _tick_turn(self) -> None:
+        box, turn = self._screen.input_box, self._turn
+        if box is not None and turn is not None:
+            box.set_processing((self._clock() - turn.started_at) / NS, turn.timeout)
+
+    def subject(self) -> Subject | None:
+        """What the figures speak of: the shown room."""
+        view = self.shown
+        if view is None:
+            return None
+        latencies = tuple(self._pulses.get(view.record.id, ()))
+        return Subject(view, self.now, self.facts, self.status, latencies, self._entries)
+
+    def paint(self) -> None:
+        """Draw everything around the list and the log; panes write only the lines that differ."""
+        self._paint_header()
+        self._paint_foot()
+        self.paint_output()
+        self._paint_figures()
+        self.paint_hints()
+        self.retitle(self.shown)
+
+    def paint_hints(self) -> None:
+        screen = self._screen
+        kind = screen.focus_kind()
+        if kind is not None:
+            screen.hints.show((chrome.hints_row(screen.hints.size.width, kind, self.keymap),))
+
+    def resized(self) -> None:
+        self._screen.browser.redraw()
+        self.paint()
+
+    def _take(self, event: Event) -> None:
+        match event:
+            case RoomChanged(room_id=room_id) | RoomCreated(room_id=room_id):
+                self._touched.add(room_id)
+            case RoomDestroyed(room_id=room_id):
+                self._gone(room_id)
+            case Notice(severity=severity, room_id=about, text=text):
+                self.note(SafeText.of(text), severity=severity, room_id=about)
+            case Lagged():
+                self.load()
+            case InputAccepted(room_id=room_id, queue_depth=depth):
+                self._input_state(room_id, depth, None)
+            case TurnStarted(room_id=room_id, seq=seq, at=at, timeout=timeout):
+                self._input_state(room_id, None, RunningTurn(seq, at, timeout))
+            case TurnEnded(room_id=room_id, entries=entries, latency=latency, queue_depth=depth):
+                self._pulses.setdefault(room_id, deque(maxlen=PULSE)).append(latency)
+                self.tabs.count(room_id, len(entries))
+                self._input_state(room_id, depth, None, ended=True)
+            case EntriesAdded(room_id=room_id, entries=entries):
+                self.tabs.count(room_id, len(entries))
+            case _:
+                pass
+
+    def _input_state(self, room_id: RoomId, depth: int | None, turn: RunningTurn | None, *, ended: bool = False) -> None:
+        box = self._screen.input_box
+        if box is None or room_id != self.tabs.shown:
+            return
+        if depth is not None:
+            box.set_queue(depth)
+        if turn is not None or ended:
+            self.show_turn(turn)
+
+    def _loaded(self, then: Callable[[], None], views: list[RoomView]) -> None:
+        self.now = self._clock()
+        self.rooms.replace_all(views)
+        for room_id in [tab.room_id for tab in self.tabs if self.rooms.view(tab.room_id) is None]:
+            self._gone(room_id)
+        self._screen.browser.loaded()
+        self._peek()
+        self.paint()
+        then()
+
+    def _fetch(self) -> None:
+        """Read the rooms that changed; one read at a time, what changes meanwhile goes into the next."""
+        if self._fetching or not self._touched:
+            return
+        self._fetching = True
+        touched, self._touched = tuple(self._touched), set()
+        self._calls.run(partial(self._views, touched), self._fetched, self._fetch_failed, lane=Lane.READ)
+
+    def _views(self, room_ids: Iterable[RoomId]) -> list[RoomView]:
+        """In a thread of the READ lane: rooms that are gone by now are passed over."""
+        views = []
+        for room_id in room_ids:
+            try:
+                views.append(self._service.room(room_id))
+            except RoomNotFound:
+                continue
+        return views
+
+    def _fetched(self, views: list[RoomView]) -> None:
+        self._fetching = False
+        rows = len(self.rooms.visible)
+        for view in views:
+            self.rooms.put(view)
+        if len(self.rooms.visible) != rows:
+            self._screen.browser.redraw()
+        else:
+            self._screen.browser.changed(view.record.id for view in views)
+        if self.tabs.shown is None:
+            self._peek()
+        self.paint()
+        if any(view.record.id == self.tabs.shown for view in views):
+            self._figures_soon()
+        self._fetch()
+
+    def _fetch_failed(self, error: BackroomsError) -> None:
+        self._fetching = False
+        self.refused(error)
+
+    def _gone(self, room_id: RoomId) -> None:
+        self.rooms.remove(room_id)
+        self.tabs.close(room_id)
+        self._pulses.pop(room_id, None)
+        if self.tabs.shown == room_id:
+            self.show(None)
+        self._screen.browser.redraw()
+        self._peek()
+
+    def _peek(self) -> None:
+        """The cursor rests: show its room, unless a tab is being worked in."""
+        if self._screen.focus_kind() in (Focus.ROOMS, None) or self.tabs.shown is None:
+            self.show(self.rooms.cursor)
+
+    def _figures_soon(self) -> None:
+        if not self._figures_timer_set:
+            self._figures_timer_set = True
+            self._screen.set_timer(FIGURES_SECONDS, self._read_figures, name="figures")
+
+    def _read_figures(self) -> None:
+        self._figures_timer_set = False
+        room_id = self.tabs.shown
+        wanted = room_id if self.page is Page.MEMORY else None
+        self._calls.run(partial(self._figures_of, wanted), self._figures_read, self.refused, lane=Lane.READ)
+
+    def _figures_of(self, room_id: RoomId | None) -> tuple[ServiceStatus, StoreFacts, tuple[MemoryEntry, ...]]:
+        """In a thread of the READ lane."""
+        entries: tuple[MemoryEntry, ...] = ()
+        if room_id is not None:
+            try:
+                entries = tuple(self._service.read(room_id, limit=MEMORY_ENTRIES))
+            except RoomNotFound:
+                entries = ()
+        return self._service.status(), self._service.store_facts(), entries
+
+    def _figures_read(self, answer: tuple[ServiceStatus, StoreFacts, tuple[MemoryEntry, ...]]) -> None:
+        self.status, self.facts, self._entries = answer
+        reason = self.status.read_only_because
+        self._screen.banner.display = reason is not None
+        if reason is not None:
+            self._screen.banner.show((Row((("", SafeText.of(f" STORE READ-ONLY: {reason}")),)),))
+        self.paint()
+
+    def _paint_header(self) -> None:
+        screen = self._screen
+        memory = sum(view.record.memory_usage for view in self.rooms.views())
+        header = chrome.header_row(
+            screen.header.size.width, rooms=self.rooms, memory=memory, status=self.status, facts=self.facts, now=self.now
+        )
+        screen.header.show((header,))
+        order = f"SORT {self.rooms.order.name} {'^' if self.rooms.reversed else 'v'}"
+        screen.rooms_frame.top.show(row(ink("title", f"ROOMS {self.rooms.total}")), row(ink("dim", order)))
+
+    def _paint_foot(self) -> None:
+        foot = self._screen.foot
+        shown = self.tabs.shown
+        latencies = self._pulses.get(shown, ()) if shown is not None else ()
+        rows = chrome.foot_rows(
+            foot.size.width, foot.size.height, rooms=self.rooms, latencies=tuple(latencies), notices=self.ledger.lines()
+        )
+        foot.show(rows)
+
+    def paint_output(self) -> None:
+        screen, shown = self._screen, self.shown
+        status = screen.log_view.status()
+        follow = "FOLLOW" if status.follow else f"HELD +{status.new} NEW"
+        right = row(ink("dim" if status.follow else "accent", follow)) if shown else EMPTY
+        tabs = list(self.tabs)
+        views = [self.rooms.view(tab.room_id) for tab in tabs]
+        width = screen.output_frame.size.width - right.cell_len - 8
+        screen.output_frame.top.show(chrome.tab_title(tabs, shown, views, width), right)
+        screen.log_foot.show((chrome.log_foot_row(screen.log_foot.size.width, status) if shown else EMPTY,))
+        screen.show_damage(damage_rows(shown.record.damage) if shown and shown.record.damage else ())
+
+    def _paint_figures(self) -> None:
+        figures, subject = self._screen.figures, self.subject()
+        title = row(ink("title", self.page.value), ink("dim", f" {short(subject.view.record.id)}")) if subject else EMPTY
+        self._screen.figures_frame.top.show(title, row(ink("dim", "i next")))
+        width = max(20, figures.size.width)
+        figures.show(page_rows(self.page, subject, width) if subject else (row(ink("dim", " NO ROOM IS SHOWN.")),))

@@ -1,0 +1,194 @@
+"""Which method an action id calls: the other half of the action table. A test holds the two halves together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from backrooms_tui.model.entries import MemoryEntry
+from backrooms_tui.model.ids import RoomId
+from backrooms_tui.model.states import Verb, allowed
+
+from .actions import Focus, menu_actions
+from .chrome import notice_row
+from .commands import Prompts
+from .desk import Desk
+from .dialogs.menus import Choice, Menu
+from .figures import page_rows
+from .rooms_model import ORDERS
+from .rows import Row, ink, row
+from .screen import ConsoleScreen
+from .verbs import Verbs
+
+Handler = Callable[[], None]
+
+
+class Handlers:
+    """The console's own actions: moving, marking, menus, panes. Rooms' verbs are in `Verbs`."""
+
+    def __init__(self, screen: ConsoleScreen, desk: Desk, verbs: Verbs, prompts: Prompts) -> None:
+        self._screen = screen
+        self._desk = desk
+        self._verbs = verbs
+        self._prompts = prompts
+
+    def table(self, console: Mapping[str, Handler]) -> dict[str, Handler]:
+        """Give every action's handler; `console` has those that belong to the app."""
+        screen, desk, verbs, prompts = self._screen, self._desk, self._verbs, self._prompts
+        log = screen.log_view
+        return {
+            "room.enter": lambda: verbs.enter(desk.rooms.cursor),
+            "room.peek": verbs.pin,
+            "room.create": verbs.create,
+            "room.suspend": lambda: verbs.suspend(self.targets()),
+            "room.resume": lambda: verbs.resume(self.targets()),
+            "room.leave": lambda: verbs.leave(desk.tabs.shown),
+            "room.destroy": lambda: verbs.destroy(self.targets()),
+            "menu.actions": self.actions_menu,
+            "rooms.filter": prompts.filter,
+            "rooms.sort": self.sort_menu,
+            "rooms.mark": self._mark,
+            "rooms.mark-range": self._marking(desk.rooms.mark_range),
+            "rooms.mark-visible": self._marking(desk.rooms.mark_visible),
+            "rooms.clear-marks": self._marking(desk.rooms.clear_marks),
+            "rooms.refresh": desk.load,
+            "figures.next": self.figures,
+            "output.detail": self.detail,
+            "output.search": prompts.search,
+            "output.next": log.action_search_next,
+            "output.previous": log.action_search_prev,
+            "output.only-matching": log.action_toggle_only_matching,
+            "output.next-input": log.action_input_next,
+            "output.previous-input": log.action_input_prev,
+            "output.wrap": log.action_toggle_wrap,
+            "output.times": log.action_cycle_timestamps,
+            "output.select": log.action_toggle_select,
+            "output.copy-line": log.action_copy_line,
+            "output.copy-entry": log.action_copy_entry,
+            "focus.next": partial(screen.next_pane, 1),
+            "focus.previous": partial(screen.next_pane, -1),
+            "tab.rooms": lambda: screen.show_pane(Focus.ROOMS),
+            **{f"tab.{number}": partial(verbs.show_tab, number) for number in range(1, 10)},
+            "back": self.back,
+            "view.zoom": screen.zoom,
+            "command.open": prompts.command,
+            **self._moves(),
+            **console,
+        }
+
+    def targets(self) -> tuple[RoomId, ...]:
+        """The rooms that a verb means: the marked ones, else the shown one while a pane of it has the focus."""
+        shown = self._desk.tabs.shown
+        if not self._desk.rooms.marks and shown is not None and self._screen.focus_kind() is not Focus.ROOMS:
+            return (shown,)
+        return self._desk.rooms.targets()
+
+    def actions_menu(self) -> None:
+        targets = self.targets()
+        choices = [Choice(action.menu, action.help, action.id, self._refusal(action.id, targets)) for action in menu_actions()]
+        title = row(ink("title", "ACTIONS"), ink("dim", f" {len(targets)} MARKED" if len(targets) > 1 else ""))
+        self._screen.app.push_screen(Menu(title, choices), self._chosen)
+
+    def sort_menu(self) -> None:
+        rooms = self._desk.rooms
+        choices = [Choice(order.key, order.name, order.name) for order in ORDERS.values()]
+        again = Choice("r", "the other way round", "")
+        self._screen.app.push_screen(Menu(row(ink("title", f"SORT BY {rooms.order.name}")), [*choices, again]), self._sort)
+
+    def figures(self) -> None:
+        """Turn the page of the figures, or lay them over a screen that has no room for their pane."""
+        if self._screen.figures_frame.display:
+            self._desk.turn_page()
+            return
+        from .dialogs.overlay import Figures
+
+        self._screen.app.push_screen(Figures(self._page, self._desk.turn_page))
+
+    def detail(self) -> None:
+        """Show the entry at the log's current line in full."""
+        timestamp = self._screen.log_view.current_entry()
+        if timestamp is not None:
+            self._desk.read_entry(timestamp, self._show_entry)
+
+    def ledger(self) -> None:
+        from .dialogs.sheet import TextSheet
+
+        lines = tuple(notice_row(line) for line in reversed(self._desk.ledger.lines()))
+        self._screen.app.push_screen(TextSheet(row(ink("title", "LEDGER")), lines, row(ink("dim", "newest first   esc"))))
+
+    def back(self) -> None:
+        """Leave the innermost thing there is to leave."""
+        screen, kind = self._screen, self._screen.focus_kind()
+        if kind is Focus.INPUT:
+            screen.show_pane(Focus.OUTPUT)
+        elif kind is Focus.OUTPUT and screen.log_view.stop():
+            return
+        elif kind is Focus.ROOMS:
+            self._prompts.clear_filter()
+        else:
+            screen.show_pane(Focus.ROOMS)
+
+    def _show_entry(self, entry: MemoryEntry) -> None:
+        from .dialogs.overlay import entry_sheet
+
+        self._screen.app.push_screen(entry_sheet(entry))
+
+    def _page(self, width: int) -> tuple[Row, ...]:
+        subject = self._desk.subject()
+        heading = row(ink("title", self._desk.page.value))
+        return (heading, row(), *page_rows(self._desk.page, subject, width)) if subject else (heading,)
+
+    def _chosen(self, action_id: str | None) -> None:
+        if action_id is not None:
+            self._screen.post_message(self._screen.Chosen(action_id))
+
+    def _refusal(self, action_id: str, targets: tuple[RoomId, ...]) -> str:
+        verb = {"room.suspend": Verb.SUSPEND, "room.resume": Verb.RESUME, "room.destroy": Verb.DESTROY}.get(action_id)
+        if verb is None:
+            return ""
+        if not targets:
+            return "NO ROOM"
+        views = [view for room_id in targets if (view := self._desk.rooms.view(room_id)) is not None]
+        return "" if any(allowed(view.record.state, verb) for view in views) else f"IS {views[0].record.state}" if views else ""
+
+    def _sort(self, name: str | None) -> None:
+        if name is None:
+            return
+        rooms = self._desk.rooms
+        rooms.set_order(name or rooms.order.name, reverse=False if name else not rooms.reversed)
+        self._desk.list_changed()
+        self._desk.paint()
+
+    def _mark(self) -> None:
+        self._desk.rooms.toggle_mark()
+        self._desk.rooms.move(1)
+        self._desk.list_changed()
+
+    def _marking(self, mark: Callable[[], None]) -> Handler:
+        def handler() -> None:
+            mark()
+            self._desk.list_changed()
+
+        return handler
+
+    def _moves(self) -> dict[str, Handler]:
+        log, rooms, browser = self._screen.log_view, self._desk.rooms, self._screen.browser
+        pairs: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
+            "up": (partial(rooms.move, -1), log.action_line_up),
+            "down": (partial(rooms.move, 1), log.action_line_down),
+            "page-up": (lambda: rooms.move(-browser.page), log.action_page_up),
+            "page-down": (lambda: rooms.move(browser.page), log.action_page_down),
+            "top": (partial(rooms.go, 0), log.action_home),
+            "bottom": (partial(rooms.go, -1), log.action_end),
+            "left": (lambda: None, partial(log.action_scroll_sideways, -1)),
+            "right": (lambda: None, partial(log.action_scroll_sideways, 1)),
+        }
+        return {f"move.{name}": partial(self._move, *pair) for name, pair in pairs.items()}
+
+    def _move(self, in_rooms: Callable[[], object], in_log: Callable[[], object]) -> None:
+        kind = self._screen.focus_kind()
+        if kind is Focus.ROOMS:
+            in_rooms()
+            self._desk.peek()
+        elif kind is Focus.OUTPUT:
+            in_log()

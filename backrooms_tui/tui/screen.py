@@ -1,0 +1,192 @@
+"""The console's one screen: which widgets there are, which of them a terminal's size shows, what has the focus."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.screen import Screen
+from textual.widget import Widget
+
+from backrooms_tui.model.errors import BackroomsError
+
+from .actions import Focus
+from .layout import MIN_HEIGHT, MIN_WIDTH, Layout, choose
+from .log.view import LogView
+from .rooms_model import RoomsModel
+from .rows import EMPTY, Row, row
+from .widgets.browser import RoomBrowser
+from .widgets.frame import Frame
+from .widgets.pane import RowsPane
+from .widgets.prompt import Prompt
+
+if TYPE_CHECKING:
+    from .input.box import InputBox
+
+
+class FiguresPane(RowsPane, can_focus=True):
+    """INSPECT, STATS, CONFIG, MEMORY."""
+
+
+class ConsoleScreen(Screen[None]):
+    """Panes and their arrangement. Knows nothing of rooms."""
+
+    class Arranged(Message):
+        """The panes have new sizes or another of them is shown: whoever fills them fills them again."""
+
+    class Chosen(Message):
+        """An action was chosen from a menu."""
+
+        def __init__(self, action_id: str) -> None:
+            super().__init__()
+            self.action_id = action_id
+
+    class FocusMoved(Message):
+        """Another pane has the focus."""
+
+    def __init__(self, model: RoomsModel, now: Callable[[], int], drafts: Path | None = None) -> None:
+        """`drafts` is the file of unsent inputs; None keeps them in memory."""
+        super().__init__()
+        self._drafts = drafts
+        self.arrangement = Layout.WIDE
+        self.header = RowsPane(id="header")
+        self.banner = RowsPane(id="banner")
+        self.browser = RoomBrowser(model, now)
+        self.foot = RowsPane(id="rooms-foot")
+        self.figures = FiguresPane(id="figures")
+        self.log_view = LogView(id="log")
+        self.damage = RowsPane(id="damage")
+        self.log_foot = RowsPane(id="log-foot")
+        self.hints = RowsPane(id="hints")
+        self.notice = RowsPane(id="notice")
+        self.prompt = Prompt()
+        self.too_small = RowsPane(id="too-small")
+        self.rooms_frame = Frame(self.browser, self.foot, id="rooms-frame")
+        self.figures_frame = Frame(self.figures, id="figures-frame")
+        self.output_frame = Frame(self.log_view, self.damage, self.log_foot, id="output-frame")
+        self.left = Vertical(self.rooms_frame, self.figures_frame, id="left")
+        self.right = Vertical(self.output_frame, id="right")
+        self.body = Horizontal(self.left, self.right, id="body")
+        self.input_box: InputBox | None = None
+        self._input_wanted = False
+        self._hints_wanted = True
+        self._narrow_shows = Focus.ROOMS
+        self._zoomed = False
+
+    def compose(self) -> ComposeResult:
+        yield self.header
+        yield self.banner
+        yield self.body
+        yield self.hints
+        yield self.notice
+        yield self.prompt
+        yield self.too_small
+
+    def on_mount(self) -> None:
+        for hidden in (self.banner, self.damage, self.prompt, self.too_small):
+            hidden.display = False
+        self.browser.focus()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.lay_out(event.size.width, event.size.height)
+
+    def focus_kind(self) -> Focus | None:
+        """What has the focus; None while a line is typed at the bottom."""
+        focused = self.focused
+        if focused is self.prompt:
+            return None
+        if focused is self.log_view:
+            return Focus.OUTPUT
+        if focused is self.figures:
+            return Focus.FIGURES
+        if self.input_box is not None and focused is not None and self.input_box in focused.ancestors_with_self:
+            return Focus.INPUT
+        return Focus.ROOMS
+
+    def show_pane(self, kind: Focus) -> None:
+        """Give a pane the focus, bringing it into sight first where only one fits."""
+        self._narrow_shows = Focus.ROOMS if kind is Focus.ROOMS else Focus.OUTPUT
+        self._zoomed = self._zoomed and kind is not Focus.ROOMS
+        self.lay_out(self.size.width, self.size.height)
+        self._pane(kind).focus()
+
+    def next_pane(self, step: int) -> None:
+        """Go round the panes that can have the focus now."""
+        kinds = [Focus.ROOMS, Focus.OUTPUT]
+        if self._input_wanted:
+            kinds.append(Focus.INPUT)
+        if self.figures_frame.display and self.arrangement is not Layout.NARROW:
+            kinds.append(Focus.FIGURES)
+        here = self.focus_kind() or Focus.ROOMS
+        place = kinds.index(here) if here in kinds else 0
+        self.show_pane(kinds[(place + step) % len(kinds)])
+
+    def zoom(self) -> None:
+        """Give the whole width to the output, or take it back."""
+        self._zoomed = not self._zoomed
+        if self._zoomed and self.focus_kind() is not Focus.INPUT:
+            self.log_view.focus()
+        self.lay_out(self.size.width, self.size.height)
+
+    def show_hints(self, *, wanted: bool) -> None:
+        self._hints_wanted = wanted
+        self.lay_out(self.size.width, self.size.height)
+
+    async def want_input(self, *, wanted: bool) -> InputBox | None:
+        """Show or hide the input box; it is built when the first room is entered, not before."""
+        self._input_wanted = wanted
+        if wanted and self.input_box is None:
+            from .input.box import InputBox
+            from .input.drafts import Drafts
+
+            self.input_box = InputBox(drafts=Drafts.load(self._drafts) if self._drafts else None, id="input")
+            await self.right.mount(self.input_box)
+        if self.input_box is not None:
+            self.input_box.display = wanted
+        return self.input_box if wanted else None
+
+    def save_drafts(self) -> None:
+        """Write unsent inputs to their file; what cannot be written is not worth holding up a shutdown."""
+        if self.input_box is not None and self._drafts is not None:
+            self.input_box.keep_draft()
+            with suppress(BackroomsError, OSError):
+                self.input_box.drafts.save(self._drafts)
+
+    def on_descendant_focus(self) -> None:
+        self.post_message(self.FocusMoved())
+
+    def lay_out(self, width: int, height: int) -> None:
+        """Show what fits."""
+        self.arrangement = choose(width, height)
+        small = self.arrangement is Layout.TOO_SMALL
+        narrow = self.arrangement is Layout.NARROW
+        for widget in (self.header, self.body, self.notice):
+            widget.display = not small
+        self.hints.display = not small and self._hints_wanted
+        self.too_small.display = small
+        self.too_small.show((row(f"TERMINAL TOO SMALL {width}x{height}. NEED {MIN_WIDTH}x{MIN_HEIGHT}."),) if small else (EMPTY,))
+        self.left.display = self._narrow_shows is Focus.ROOMS if narrow else not self._zoomed
+        self.right.display = not narrow or self._narrow_shows is not Focus.ROOMS
+        self.figures_frame.display = not narrow
+        for layout in Layout:
+            self.set_class(layout is self.arrangement, f"-{layout.value}")
+        self.call_after_refresh(self.post_message, self.Arranged())
+
+    def show_damage(self, rows: tuple[Row, ...]) -> None:
+        """Put rows where the log would be; none shows the log again."""
+        self.damage.display = bool(rows)
+        self.log_view.display = not rows
+        self.damage.show(rows)
+
+    def _pane(self, kind: Focus) -> Widget:
+        if kind is Focus.INPUT and self.input_box is not None and self._input_wanted:
+            return self.input_box
+        panes = {Focus.OUTPUT: self.log_view, Focus.FIGURES: self.figures}
+        return panes.get(kind, self.browser)
+

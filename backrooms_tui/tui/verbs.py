@@ -1,0 +1,262 @@
+"""What the operator does to rooms: each verb asks what must be asked, calls the service off the loop, says what came.
+
+Several marked rooms get a plan first and one ledger line each; rooms whose state does not allow the verb are left
+out of the plan by the same table that the service obeys. Every verb notes the `room.exe` command it equals.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from backrooms_tui.model.errors import BackroomsError
+from backrooms_tui.model.ids import RoomId, short
+from backrooms_tui.model.room import RoomConfig
+from backrooms_tui.model.states import Verb, allowed
+from backrooms_tui.model.views import Receipt, RoomView
+from backrooms_tui.service import RoomService
+
+from .actions import Focus
+from .calls import Lane, ServiceCalls
+from .command_line import Command, equivalent
+from .desk import Desk
+from .figures import state_run
+from .rows import Row, ink, row
+from .safe import SafeText
+from .screen import ConsoleScreen
+
+if TYPE_CHECKING:
+    from .input.box import InputBox
+
+EXIT_WORD = b"exit"
+"""The one word that the terminal keeps for itself; everything else is the entity's."""
+
+
+class Verbs:
+    """The verbs of a console; used on its loop only."""
+
+    def __init__(
+        self,
+        screen: ConsoleScreen,
+        desk: Desk,
+        service: RoomService,
+        calls: ServiceCalls,
+        *,
+        operator: str,
+        defaults: RoomConfig,
+    ) -> None:
+        self._screen = screen
+        self._desk = desk
+        self._service = service
+        self._calls = calls
+        self._operator = operator
+        self._defaults = defaults
+
+    def enter(self, room_id: RoomId | None) -> None:
+        """ENTER ROOM: the room gets a tab, the input box and the focus."""
+        view = self._desk.rooms.view(room_id) if room_id else None
+        if view is None:
+            return
+        tab = self._desk.tabs.get(view.record.id)
+        if tab is not None and tab.entered:
+            self._entered(view)
+        elif tab is None and self._desk.tabs.full:
+            self._desk.say("NINE TABS ARE OPEN. LEAVE ONE FIRST.", severity="WARN")
+        else:
+            self._calls.run(partial(self._service.enter, view.record.id), self._entered, self._desk.refused)
+
+    def pin(self) -> None:
+        """PIN PEEK: keep the shown room in a tab without entering it; again: let it go."""
+        tabs, view = self._desk.tabs, self._desk.shown
+        if view is None:
+            return
+        tab = tabs.get(view.record.id)
+        if tab is None and tabs.full:
+            self._desk.say("NINE TABS ARE OPEN. LEAVE ONE FIRST.", severity="WARN")
+            return
+        if tab is None:
+            tabs.open(view.record.id, entered=False)
+        elif not tab.entered:
+            tabs.close(view.record.id)
+        self._desk.paint()
+
+    def leave(self, room_id: RoomId | None) -> None:
+        """LEAVE: close the room's tab. The room persists; without sessions it becomes IDLE."""
+        tab = self._desk.tabs.close(room_id) if room_id else None
+        if tab is None:
+            self._desk.say("NO ROOM IS ENTERED HERE.")
+            return
+        if tab.entered:
+            self._calls.run(partial(self._service.leave, tab.room_id), self._left, self._desk.refused)
+        self._screen.show_pane(Focus.ROOMS)
+        self.show(self._desk.rooms.cursor)
+
+    def show(self, room_id: RoomId | None) -> None:
+        """Show a room, with the input box when it is entered."""
+        self._desk.show(room_id)
+        self._screen.run_worker(self._show_input(), group="input-box", exclusive=True)
+
+    def show_tab(self, number: int) -> None:
+        tab = self._desk.tabs.number(number)
+        if tab is not None:
+            self.show(tab.room_id)
+            self._screen.show_pane(Focus.OUTPUT)
+
+    def create(self, config: RoomConfig | None = None) -> None:
+        """CREATE ROOM, asking for its options when none are given."""
+        from .dialogs.create import CreateRoom
+
+        if config is None:
+            self._screen.app.push_screen(CreateRoom(self._defaults), self._create)
+        else:
+            self._create(config)
+
+    def suspend(self, rooms: Sequence[RoomId]) -> None:
+        self._each(rooms, Verb.SUSPEND, lambda room_id: self._service.suspend(room_id, by=self._operator))
+
+    def resume(self, rooms: Sequence[RoomId]) -> None:
+        self._each(rooms, Verb.RESUME, lambda room_id: self._service.resume(room_id, by=self._operator))
+
+    def destroy(self, rooms: Sequence[RoomId]) -> None:
+        """DESTROY, after a dialog that has to be armed."""
+        from .dialogs.destroy import DestroyRoom, DestroyRooms
+
+        views = self._views(rooms)
+        app, desk = self._screen.app, self._desk
+        if len(views) == 1:
+            app.push_screen(DestroyRoom(views[0], desk.now), lambda one: self._destroy((one,) if one else ()))
+        elif views:
+            dialog = DestroyRooms(views, total=desk.rooms.total, now=desk.now)
+            app.push_screen(dialog, lambda several: self._destroy(several or ()))
+
+    def submit(self, message: InputBox.Submitted) -> None:
+        """Hand an input over, in the order of typing. `exit` leaves the room instead."""
+        box, room_id, data = self._screen.input_box, message.room_id, message.data
+        assert box is not None
+        if data.strip() == EXIT_WORD:
+            box.accepted()
+            self.leave(room_id)
+            return
+        work = partial(
+            self._service.submit, room_id, data, source=f"console {self._operator}", request_id=uuid.uuid4().hex
+        )
+        self._calls.run(work, partial(self._accepted, box), partial(self._input_refused, box), lane=Lane.SUBMIT)
+
+    def leave_all(self) -> int:
+        """Count this session out of every entered room; gives how many. Called once, after the screen is gone."""
+        left = 0
+        for tab in self._desk.tabs:
+            if tab.entered:
+                try:
+                    self._service.leave(tab.room_id)
+                except BackroomsError:
+                    continue
+                left += 1
+        return left
+
+    def _entered(self, view: RoomView) -> None:
+        room_id = view.record.id
+        self._desk.rooms.put(view)
+        self._desk.tabs.open(room_id, entered=True)
+        self._desk.rooms.go_to(room_id)
+        self._screen.browser.cursor_moved()
+        self._note_command("enter", room_id)
+        self._desk.show(room_id)
+        self._screen.run_worker(self._show_input(focus=True), group="input-box", exclusive=True)
+
+    async def _show_input(self, *, focus: bool = False) -> None:
+        tabs, view = self._desk.tabs, self._desk.shown
+        box = await self._screen.want_input(wanted=tabs.entered)
+        if box is not None and view is not None:
+            box.show_room(view.record.id)
+            box.set_queue(view.queue_depth)
+            self._desk.show_turn(view.running)
+        if focus:
+            self._screen.show_pane(Focus.INPUT)
+        self._desk.paint()
+
+    def _left(self, view: RoomView) -> None:
+        self._desk.rooms.put(view)
+        self._desk.say(f"LEFT. ROOM STATE: {view.record.state}", room_id=view.record.id)
+        self._desk.paint()
+
+    def _create(self, config: RoomConfig | None) -> None:
+        if config is not None:
+            self._calls.run(partial(self._service.create, config), self._created, self._desk.refused)
+
+    def _created(self, view: RoomView) -> None:
+        self._desk.rooms.put(view)
+        self._desk.rooms.go_to(view.record.id)
+        self._screen.browser.redraw()
+        self._desk.say("ROOM CREATED", room_id=view.record.id)
+        self._screen.show_pane(Focus.ROOMS)
+        self.show(view.record.id)
+
+    def _each(self, rooms: Sequence[RoomId], verb: Verb, call: Callable[[RoomId], RoomView]) -> None:
+        views = self._views(rooms)
+        fit = [view.record.id for view in views if allowed(view.record.state, verb)]
+        if len(views) > 1 and fit:
+            self._ask(views, verb, lambda: self._run_each(fit, verb, call))
+        else:
+            # A single room goes to the service even when the table says no: its refusal is the one to show.
+            self._run_each([view.record.id for view in views], verb, call)
+
+    def _ask(self, views: Sequence[RoomView], verb: Verb, go: Callable[[], None]) -> None:
+        from .dialogs.confirm import Confirm
+
+        title = row(ink("title", f"{verb.upper()} {len(views)} ROOMS"))
+        plan = tuple(_plan_row(view, verb) for view in views)
+        dialog = Confirm(title, plan, key="y", verb=verb.upper())
+        self._screen.app.push_screen(dialog, lambda yes: go() if yes else None)
+
+    def _run_each(self, rooms: Sequence[RoomId], verb: Verb, call: Callable[[RoomId], RoomView]) -> None:
+        for room_id in rooms:
+            self._note_command(verb.value, room_id)
+            done = partial(self._changed, verb)
+            self._calls.run(partial(call, room_id), done, partial(self._refused_for, room_id))
+        self._desk.rooms.clear_marks()
+        self._desk.list_changed()
+
+    def _changed(self, verb: Verb, view: RoomView) -> None:
+        self._desk.rooms.put(view)
+        self._screen.browser.changed((view.record.id,))
+        self._desk.say(f"{verb.upper()}: {view.record.state}", room_id=view.record.id)
+        self._desk.paint()
+
+    def _destroy(self, rooms: Sequence[RoomId]) -> None:
+        for room_id in rooms:
+            self._note_command("destroy", room_id)
+            gone = partial(self._destroyed, room_id)
+            call = partial(self._service.destroy, room_id, confirm=room_id)
+            self._calls.run(call, gone, partial(self._refused_for, room_id))
+
+    def _destroyed(self, room_id: RoomId, _nothing: None) -> None:
+        self._desk.say("ROOM TERMINATED", severity="WARN", room_id=room_id)
+
+    def _refused_for(self, room_id: RoomId, error: BackroomsError) -> None:
+        text = SafeText.of("  ".join((f"ERROR: {error.code}", *error.details)))
+        self._desk.note(text, severity="ERROR", room_id=room_id)
+
+    def _accepted(self, box: InputBox, receipt: Receipt) -> None:
+        del receipt
+        box.accepted()
+
+    def _input_refused(self, box: InputBox, error: BackroomsError) -> None:
+        box.refused(error)
+        self._desk.refused(error)
+
+    def _views(self, rooms: Sequence[RoomId]) -> list[RoomView]:
+        return [view for room_id in rooms if (view := self._desk.rooms.view(room_id)) is not None]
+
+    def _note_command(self, verb: str, room_id: RoomId) -> None:
+        words = equivalent(Command(verb), room=f"{short(room_id)}...")
+        self._desk.say(f"$ {words}", severity="VERB", room_id=room_id)
+
+
+def _plan_row(view: RoomView, verb: Verb) -> Row:
+    fits = allowed(view.record.state, verb)
+    will = ink("", verb.upper()) if fits else ink("dim", "LEFT AS IT IS")
+    return row(f"  {short(view.record.id)}  ", state_run(view, padded=11), will)
+

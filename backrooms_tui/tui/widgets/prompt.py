@@ -1,0 +1,83 @@
+"""The bottom line while something is typed into it: a command, a filter, a search."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from textual import events
+
+from backrooms_tui.tui.fields import field_row
+from backrooms_tui.tui.line_edit import LineEdit
+from backrooms_tui.tui.rows import Row, ink, row
+
+from .pane import Pane
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the prompt asks, and who wants to know."""
+
+    sign: str
+    """`:` or `/`."""
+    changed: Callable[[str], None]
+    """Called with every change of the text."""
+    done: Callable[[str], bool]
+    """Called with the text on enter; False keeps the prompt open, because the text was refused."""
+    cancelled: Callable[[], None]
+    completed: Callable[[str], str] = staticmethod(lambda text: text)
+    """Gives the text that tab makes of it."""
+
+
+class Prompt(Pane, can_focus=True):
+    """One line of input that is in the way of nothing when nothing is asked."""
+
+    def __init__(self) -> None:
+        super().__init__(id="prompt")
+        self._edit = LineEdit()
+        self._question: Question | None = None
+
+    def ask(self, question: Question, text: str = "") -> None:
+        """Open the line; the focus comes here until `done` accepts or the operator gives up."""
+        self._question = question
+        self._edit.set(text)
+        self.display = True
+        self.focus()
+        self.refresh()
+
+    def row(self, y: int) -> Row:
+        del y
+        sign = self._question.sign if self._question else ""
+        return row(ink("key", f" {sign}")) + field_row(self._edit, self.size.width - 3, here=True)
+
+    def on_key(self, event: events.Key) -> None:
+        question = self._question
+        if question is None:
+            return
+        event.stop()
+        event.prevent_default()
+        if event.key == "escape":
+            self._close()
+            question.cancelled()
+        elif event.key == "enter":
+            if question.done(self._edit.text):
+                self._close()
+        elif event.key == "tab":
+            self._edit.set(question.completed(self._edit.text))
+            self._changed(question)
+        elif self._edit.press(event.key, event.character):
+            self._changed(question)
+
+    def on_paste(self, event: events.Paste) -> None:
+        event.stop()
+        if self._question is not None:
+            self._edit.insert(event.text.replace("\n", " "))
+            self._changed(self._question)
+
+    def _changed(self, question: Question) -> None:
+        self.refresh()
+        question.changed(self._edit.text)
+
+    def _close(self) -> None:
+        self._question = None
+        self.display = False
