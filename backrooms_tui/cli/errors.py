@@ -36,14 +36,14 @@ def record_fault(error: BaseException) -> BackroomsError:
     import traceback
 
     from backrooms_tui.config.paths import state_directory
+    from backrooms_tui.persistence.private_files import open_private, private_directory
 
-    directory = state_directory() / "faults"
-    path = directory / f"{time.time_ns()}-{os.getpid()}.txt"
+    path = state_directory() / "faults" / f"{time.time_ns()}-{os.getpid()}.txt"
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        private_directory(path.parent)
+        descriptor = open_private(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.writelines(traceback.format_exception(error))
-    except OSError as failure:
-        return BackroomsError(f"{type(error).__name__}: {error}"[:200], f"FAULT FILE NOT WRITTEN: {failure.strerror}")
+    except (OSError, BackroomsError) as failure:
+        return BackroomsError(f"{type(error).__name__}: {error}"[:200], f"NO FAULT FILE: {failure}")
     return BackroomsError(f"FAULT: {path}")

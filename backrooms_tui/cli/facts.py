@@ -57,7 +57,8 @@ def inspect(shell: Shell) -> int:
         room_id = service.resolve(options.room_id)
         view = service.room(room_id)
         shell.say(*inspect_lines(view))
-        value = room_value(view)
+        # Entities of the one runtime there is are of the product's own version.
+        value = room_value(view) | {"entity_version": service.status().version}
         if options.show_config:
             shell.say(config_line(config_value(view.record.config)))
             value["config"] = config_value(view.record.config)

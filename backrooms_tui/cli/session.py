@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from backrooms_tui.model.entries import EntryType, MemoryEntry
 from backrooms_tui.model.errors import BackroomsError, InputRefused, RoomReadOnly
-from backrooms_tui.model.events import Event, Said, TurnEnded
+from backrooms_tui.model.events import Said, TurnEnded
 from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.views import Receipt
 from backrooms_tui.service import RoomService
@@ -108,22 +108,22 @@ class Session:
     def _print(self) -> None:
         try:
             while events := self._subscription.get():
-                self._lines.aside(lambda events=events: self._show(events))  # type: ignore[misc]
+                if news := [e for e in events if isinstance(e, Said | TurnEnded) and e.seq > self._over]:
+                    self._lines.aside(lambda news=news: self._show(news))  # type: ignore[misc]
         except Exception as error:  # the edge of the thread: the session raises it where it can be told
             self._failure = error
 
-    def _show(self, events: Iterable[Event]) -> None:
+    def _show(self, news: Iterable[Said | TurnEnded]) -> None:
         with self._lock:
-            for event in events:
-                match event:
-                    case Said() if event.seq > self._over:
-                        self._said(event)
-                    case TurnEnded():
-                        self._end(event.seq, event.outcome, event.entries, event.latency)
+            for event in news:
+                if isinstance(event, Said):
+                    self._said(event)
+                else:
+                    self._end(event.seq, event.outcome, event.entries, event.latency)
 
     def _said(self, event: Said) -> None:
         """Show a line if it is the next one; after a gap, the rest comes with the end of the turn."""
-        if event.n == self._shown.get(event.seq, 0):
+        if event.seq > self._over and event.n == self._shown.get(event.seq, 0):
             self._shown[event.seq] = event.n + 1
             if not event.observation:
                 self._transcript.said(event.seq, event.text)
