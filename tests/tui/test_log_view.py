@@ -59,7 +59,7 @@ class LogApp(App[None]):
         self.theme = theme.name
 
     def compose(self) -> ComposeResult:
-        yield LogView(id="log")
+        yield LogView()
 
     def on_mount(self) -> None:
         self.log_view.open(ROOM, source=CallableSource(self.memory.read))

@@ -298,6 +298,7 @@ class LogView(Widget, can_focus=True):
     def _update(self) -> None:
         """Repaint the rows that differ, tell the status if it does, and see that wanted pages are read."""
         if not self.is_mounted or not self.size:
+            self._strips = []
             return
         strips = self._paint()
         width = self.size.width
