@@ -53,12 +53,13 @@ def main() -> None:
     store, rooms, resend = sys.argv[1:]
     service = open_service(Settings(persistence=PersistenceSettings(path=store)))
     service.resume_pending()
-    ids = [view.record.id for view in service.rooms()]
-    while len(ids) < int(rooms):
-        ids.append(service.create(RoomConfig()).record.id)
-        receipt = submit(service, ids[-1], uuid.uuid4().hex)
-        service.wait(receipt, timeout=60)
-        service.submit(ids[-1], b"initialize counter at 0", source="campaign")
+    while len(service.rooms()) < int(rooms):
+        service.create(RoomConfig())
+    ids = []
+    for view in service.rooms():
+        ids.append(view.record.id)
+        if view.record.tail.seq == 0:
+            service.submit(view.record.id, b"initialize counter at 0", source="campaign")
     unknown: dict[str, list[str]] = {}
     for line in Path(resend).read_text().splitlines():
         room, request = line.split()

@@ -28,6 +28,17 @@ class Entry:
     metadata: dict[str, Any]
 
 
+def _decode(room: str, record: bytes, chain: int) -> tuple[Entry, int]:
+    magic, kind, version, stored = struct.unpack(">2scBI", record[:8])
+    body = record[8:]
+    assert (magic, kind, version) == (b"RM", b"E", 1), f"{room}: not an entry record"
+    seeded = zlib.crc32(kind + bytes([version]) + room.encode(), 0x524F4F4D)
+    assert zlib.crc32(body, seeded) == stored, f"{room}: checksum"
+    seq, timestamp, type_, content, metadata, carried = msgpack.unpackb(body)
+    assert zlib.crc32(body[1:-5], chain) == carried, f"{room}: chain breaks at {seq}"
+    return Entry(seq, timestamp, type_, content, metadata), carried
+
+
 def read_store(root: Path, copy: Path) -> dict[str, list[Entry]]:
     """Entries of every room, by room id, in order. Raises AssertionError for anything out of order or damaged."""
     shutil.copytree(root / "leveldb", copy)
