@@ -28,7 +28,7 @@ HINT_ORDER = {
 """Hints by use in each focus; those that do not fit go from the right."""
 FOOT_ALONE = 3
 """Lines of the foot that a small screen keeps."""
-_ALWAYS = ("focus.next", "command.open", "help.open")
+_ALWAYS = ("focus.next", "command.open")
 
 
 def clock(at: int) -> str:
@@ -97,7 +97,7 @@ def hints_row(width: int, focus: Focus, keymap: Keymap) -> Row:
     """Key hints of a focus, generated from the action table; what does not fit goes from the right."""
     table = {action.id: action for action in ACTIONS}
     always = () if focus is Focus.INPUT else _ALWAYS
-    leave = row(ink("key", _first(keymap, "console.leave")), ink("dim", " LEAVE ")) if always else EMPTY
+    leave = _ends_of_hints(keymap) if always else EMPTY
     left = row(ink("strong", " INPUT " if focus is Focus.INPUT else " NAV "))
     for action_id in (*HINT_ORDER[focus], *always):
         key, hint = _first(keymap, action_id), table[action_id].hint
@@ -108,6 +108,12 @@ def hints_row(width: int, focus: Focus, keymap: Keymap) -> Row:
             break
         left = more
     return ends(left, leave, width)
+
+
+def _ends_of_hints(keymap: Keymap) -> Row:
+    """What must never be squeezed out: how to get help, and how to leave."""
+    help_key, leave_key = _first(keymap, "help.open"), _first(keymap, "console.leave")
+    return row(ink("key", help_key), ink("dim", " help  "), ink("key", leave_key), ink("dim", " LEAVE "))
 
 
 def _first(keymap: Keymap, action_id: str) -> str:
@@ -137,7 +143,11 @@ def foot_rows(
         rows += [
             row(ink("dim", " STATE    "), ink("", "  ".join(words[:2]))),
             row(ink("dim", "          "), ink("", "  ".join(words[2:]))),
-            row(ink("dim", " LATENCY  "), ink("meter", line), ink("" if recent else "dim", f" {recent[-1]:.3f}s" if recent else "-")),
+            row(
+                ink("dim", " LATENCY  "),
+                ink("meter", line),
+                ink("" if recent else "dim", f" {recent[-1]:.3f}s" if recent else "-"),
+            ),
         ]
         last = list(notices)[len(rows) - height :]
         rows += [notice_row(line) for line in reversed(last)]

@@ -106,7 +106,9 @@ class Prompts:
         elif verb in ("enter", "leave"):
             (self._verbs.enter if verb == "enter" else self._verbs.leave)(targets[0] if targets else None)
         else:
-            {"suspend": self._verbs.suspend, "resume": self._verbs.resume, "destroy": self._verbs.destroy}[verb](targets)
+            {"suspend": self._verbs.suspend, "resume": self._verbs.resume, "destroy": self._verbs.destroy}[verb](
+                targets
+            )
 
     def _targets(self, command: Command) -> tuple[RoomId, ...]:
         rooms = self._desk.rooms

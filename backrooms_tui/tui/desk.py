@@ -222,7 +222,9 @@ class Desk:
             case _:
                 pass
 
-    def _input_state(self, room_id: RoomId, depth: int | None, turn: RunningTurn | None, *, ended: bool = False) -> None:
+    def _input_state(
+        self, room_id: RoomId, depth: int | None, turn: RunningTurn | None, *, ended: bool = False
+    ) -> None:
         box = self._screen.input_box
         if box is None or room_id != self.tabs.shown:
             return
@@ -326,7 +328,12 @@ class Desk:
         screen = self._screen
         memory = sum(view.record.memory_usage for view in self.rooms.views())
         header = chrome.header_row(
-            screen.header.size.width, rooms=self.rooms, memory=memory, status=self.status, facts=self.facts, now=self.now
+            screen.header.size.width,
+            rooms=self.rooms,
+            memory=memory,
+            status=self.status,
+            facts=self.facts,
+            now=self.now,
         )
         screen.header.show((header,))
         order = f"SORT {self.rooms.order.name} {'^' if self.rooms.reversed else 'v'}"
@@ -355,7 +362,9 @@ class Desk:
 
     def _paint_figures(self) -> None:
         figures, subject = self._screen.figures, self.subject()
-        title = row(ink("title", self.page.value), ink("dim", f" {short(subject.view.record.id)}")) if subject else EMPTY
+        title = (
+            row(ink("title", self.page.value), ink("dim", f" {short(subject.view.record.id)}")) if subject else EMPTY
+        )
         self._screen.figures_frame.top.show(title, row(ink("dim", "i next")))
         width = max(20, figures.size.width)
         figures.show(page_rows(self.page, subject, width) if subject else (row(ink("dim", " NO ROOM IS SHOWN.")),))

@@ -51,7 +51,9 @@ class Terminal:
 class ConsoleDriver(LinuxDriver):
     """Tells the app's `terminal_lost` (in the writer's thread) when a write failed."""
 
-    def __init__(self, app: App[object], *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None) -> None:
+    def __init__(
+        self, app: App[object], *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None
+    ) -> None:
         super().__init__(app, debug=debug, mouse=mouse, size=size)
         assert sys.__stdout__ is not None
         lost: Callable[[], None] = getattr(app, "terminal_lost", lambda: None)

@@ -12,7 +12,11 @@ def field_row(edit: LineEdit, width: int, *, here: bool, placeholder: str = "") 
         shown = foreign("", edit.text) if edit.text else ink("dim", placeholder)
         return Row((shown,)).fit(width)
     start = max(0, edit.cursor - width + 1)
-    before, at, after = edit.text[start : edit.cursor], edit.text[edit.cursor : edit.cursor + 1], edit.text[edit.cursor + 1 :]
+    before, at, after = (
+        edit.text[start : edit.cursor],
+        edit.text[edit.cursor : edit.cursor + 1],
+        edit.text[edit.cursor + 1 :],
+    )
     ghost = [ink("dim", placeholder[1:])] if not edit.text else []
     under_cursor = at or (placeholder[:1] if not edit.text else "") or " "
     runs = (foreign("", before), foreign("text-cursor", under_cursor), *ghost, foreign("", after))

@@ -103,7 +103,11 @@ def _inspect(subject: Subject, width: int) -> tuple[Row, ...]:
         row(_label(""), *_meter(used, max(8, min(width - 9, 32)))),
         _pairs(("IN", record.counters.inputs), ("OUT", record.counters.outputs), ("SILENT", record.counters.silent)),
         _pairs(("ERR", record.counters.errors), ("P95", _seconds(record.latencies.percentile(0.95)))),
-        row(_label("CREATOR"), foreign("", f"{record.creation.user}@{record.creation.host}"), ink("dim", f" pid {record.creation.pid}")),
+        row(
+            _label("CREATOR"),
+            foreign("", f"{record.creation.user}@{record.creation.host}"),
+            ink("dim", f" pid {record.creation.pid}"),
+        ),
     ]
     if record.config.name:
         rows.append(row(_label("NAME"), foreign("dim", record.config.name)))
@@ -129,9 +133,21 @@ def _stats(subject: Subject, width: int) -> tuple[Row, ...]:
         _pairs(("ERRORS", counters.errors), ("TIMEOUT", counters.timeouts), ("CRASH", counters.crashes)),
         _pairs(("INVALID", counters.invalid_inputs), ("QUEUE", f"{subject.view.queue_depth}/{INPUT_QUEUE_DEPTH}")),
         EMPTY,
-        _pairs(("AVG", _seconds(latencies.average)), ("P50", _seconds(latencies.percentile(0.5))), ("MAX", _seconds(latencies.maximum / NS))),
-        _pairs(("P95", _seconds(latencies.percentile(0.95))), ("P99", _seconds(latencies.percentile(0.99))), ("s OF", latencies.count)),
-        row(_label("LATENCY"), ink("meter", sparkline(recent, max(8, min(width - 18, 40)))), ink("dim", f"  {recent[-1]:.3f}s" if recent else " -")),
+        _pairs(
+            ("AVG", _seconds(latencies.average)),
+            ("P50", _seconds(latencies.percentile(0.5))),
+            ("MAX", _seconds(latencies.maximum / NS)),
+        ),
+        _pairs(
+            ("P95", _seconds(latencies.percentile(0.95))),
+            ("P99", _seconds(latencies.percentile(0.99))),
+            ("s OF", latencies.count),
+        ),
+        row(
+            _label("LATENCY"),
+            ink("meter", sparkline(recent, max(8, min(width - 18, 40)))),
+            ink("dim", f"  {recent[-1]:.3f}s" if recent else " -"),
+        ),
     ]
     return (*rows, EMPTY, *_persistence(subject.facts)) if subject.facts is not None else tuple(rows)
 

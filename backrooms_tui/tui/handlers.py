@@ -85,7 +85,9 @@ class Handlers:
 
     def actions_menu(self) -> None:
         targets = self.targets()
-        choices = [Choice(action.menu, action.help, action.id, self._refusal(action.id, targets)) for action in menu_actions()]
+        choices = [
+            Choice(action.menu, action.help, action.id, self._refusal(action.id, targets)) for action in menu_actions()
+        ]
         title = row(ink("title", "ACTIONS"), ink("dim", f" {len(targets)} MARKED" if len(targets) > 1 else ""))
         self._screen.app.push_screen(Menu(title, choices), self._chosen)
 
@@ -93,7 +95,9 @@ class Handlers:
         rooms = self._desk.rooms
         choices = [Choice(order.key, order.name, order.name) for order in ORDERS.values()]
         again = Choice("r", "the other way round", "")
-        self._screen.app.push_screen(Menu(row(ink("title", f"SORT BY {rooms.order.name}")), [*choices, again]), self._sort)
+        self._screen.app.push_screen(
+            Menu(row(ink("title", f"SORT BY {rooms.order.name}")), [*choices, again]), self._sort
+        )
 
     def figures(self) -> None:
         """Turn the page of the figures, or lay them over a screen that has no room for their pane."""
@@ -114,7 +118,9 @@ class Handlers:
         from .dialogs.sheet import TextSheet
 
         lines = tuple(notice_row(line) for line in reversed(self._desk.ledger.lines()))
-        self._screen.app.push_screen(TextSheet(row(ink("title", "LEDGER")), lines, row(ink("dim", "newest first   esc"))))
+        self._screen.app.push_screen(
+            TextSheet(row(ink("title", "LEDGER")), lines, row(ink("dim", "newest first   esc")))
+        )
 
     def back(self) -> None:
         """Leave the innermost thing there is to leave."""
@@ -149,7 +155,13 @@ class Handlers:
         if not targets:
             return "NO ROOM"
         views = [view for room_id in targets if (view := self._desk.rooms.view(room_id)) is not None]
-        return "" if any(allowed(view.record.state, verb) for view in views) else f"IS {views[0].record.state}" if views else ""
+        return (
+            ""
+            if any(allowed(view.record.state, verb) for view in views)
+            else f"IS {views[0].record.state}"
+            if views
+            else ""
+        )
 
     def _sort(self, name: str | None) -> None:
         if name is None:

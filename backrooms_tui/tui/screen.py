@@ -170,7 +170,9 @@ class ConsoleScreen(Screen[None]):
             widget.display = not small
         self.hints.display = not small and self._hints_wanted
         self.too_small.display = small
-        self.too_small.show((row(f"TERMINAL TOO SMALL {width}x{height}. NEED {MIN_WIDTH}x{MIN_HEIGHT}."),) if small else (EMPTY,))
+        self.too_small.show(
+            (row(f"TERMINAL TOO SMALL {width}x{height}. NEED {MIN_WIDTH}x{MIN_HEIGHT}."),) if small else (EMPTY,)
+        )
         self.left.display = self._narrow_shows is Focus.ROOMS if narrow else not self._zoomed
         self.right.display = not narrow or self._narrow_shows is not Focus.ROOMS
         self.figures_frame.display = not narrow
@@ -189,4 +191,3 @@ class ConsoleScreen(Screen[None]):
             return self.input_box
         panes = {Focus.OUTPUT: self.log_view, Focus.FIGURES: self.figures}
         return panes.get(kind, self.browser)
-

@@ -29,7 +29,11 @@ def fitting_theme(environ: Mapping[str, str], wanted: str | None) -> str:
     if wanted is not None:
         return wanted
     depth = environ.get("COLORTERM", "").lower()
-    if depth not in ("truecolor", "24bit") and "256" not in environ.get("TERM", "") and "direct" not in environ.get("TERM", ""):
+    if (
+        depth not in ("truecolor", "24bit")
+        and "256" not in environ.get("TERM", "")
+        and "direct" not in environ.get("TERM", "")
+    ):
         return "ansi16"
     # COLORFGBG is "15;0" or "15;default;0": the last number is the background, 7 and 15 are light ones.
     return "light" if environ.get("COLORFGBG", "").rpartition(";")[2] in ("7", "15") else "dark"

@@ -259,4 +259,3 @@ def _plan_row(view: RoomView, verb: Verb) -> Row:
     fits = allowed(view.record.state, verb)
     will = ink("", verb.upper()) if fits else ink("dim", "LEFT AS IT IS")
     return row(f"  {short(view.record.id)}  ", state_run(view, padded=11), will)
-

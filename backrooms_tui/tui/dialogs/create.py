@@ -104,4 +104,3 @@ class CreateRoom(Dialog[RoomConfig]):
             "compression": defaults.compression,
         }
         return texts.get(name, "-")
-

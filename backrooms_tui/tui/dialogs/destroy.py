@@ -70,7 +70,9 @@ class _Armed(Dialog[T]):
         if self._refusal:
             return ends(row(ink("warn", f" {self._refusal}")), cancel, width)
         if self.armed:
-            return ends(row(ink("error", " ARMED."), ink("", " "), ink("key", "F"), ink("error", " DESTROYS.")), cancel, width)
+            return ends(
+                row(ink("error", " ARMED."), ink("", " "), ink("key", "F"), ink("error", " DESTROYS.")), cancel, width
+            )
         return ends(row(ink("dim", " NOT ARMED. enter does nothing.")), cancel, width)
 
 
@@ -99,8 +101,20 @@ class DestroyRoom(_Armed[RoomId]):
             EMPTY,
             row(ink("dim", " ROOM     "), ink("", record.id[:32])),
             row("          ", ink("", record.id[32:])),
-            row(ink("dim", " STATE    "), state_run(self._view), ink("dim", "   MEMORY "), ink("", memory), ink("dim", "   ENTRIES "), ink("", str(record.tail.seq))),
-            row(ink("dim", " CREATED  "), ink("", format_time(record.created_at)), ink("dim", "   LAST "), ink("", format_time(record.last_active))),
+            row(
+                ink("dim", " STATE    "),
+                state_run(self._view),
+                ink("dim", "   MEMORY "),
+                ink("", memory),
+                ink("dim", "   ENTRIES "),
+                ink("", str(record.tail.seq)),
+            ),
+            row(
+                ink("dim", " CREATED  "),
+                ink("", format_time(record.created_at)),
+                ink("dim", "   LAST "),
+                ink("", format_time(record.last_active)),
+            ),
             row(ink("dim", " DELETES  "), ink("", "STATE, MEMORY, QUEUE, CONFIG")),
             EMPTY,
             row(ink("", f" Type the LAST {SHORT} characters of the room ID to arm:  ")) + field,
@@ -156,12 +170,19 @@ class DestroyRooms(_Armed[tuple[RoomId, ...]]):
     def _last_row(self, width: int) -> Row:
         if self._timer is None:
             return super()._last_row(width)
-        return row(ink("error", f" DESTROYING {len(self._views)} ROOMS IN {self._left} s."), ink("", " ANY KEY STOPS IT."))
+        return row(
+            ink("error", f" DESTROYING {len(self._views)} ROOMS IN {self._left} s."), ink("", " ANY KEY STOPS IT.")
+        )
 
     def _room_row(self, view: RoomView) -> Row:
         age = format_age((self._now - view.record.created_at) / NS)
         memory = format_size_short(view.record.memory_usage)
-        return row(f" {short(view.record.id)}  ", state_run(view, padded=10), ink("", f"{memory:>7}"), ink("dim", f"  AGE {age}"))
+        return row(
+            f" {short(view.record.id)}  ",
+            state_run(view, padded=10),
+            ink("", f"{memory:>7}"),
+            ink("dim", f"  AGE {age}"),
+        )
 
     def _tick(self) -> None:
         self._left -= 1

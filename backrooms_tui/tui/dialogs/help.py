@@ -32,7 +32,9 @@ class Help(Dialog[None]):
         for group in Group:
             lines = [self._line(action) for action in ACTIONS if action.group is group]
             found += _section(group.value, lines, wanted)
-        commands = [row(ink("key", f":{grammar.usage}"), ink("dim", f"   {grammar.help}")) for grammar in VERBS.values()]
+        commands = [
+            row(ink("key", f":{grammar.usage}"), ink("dim", f"   {grammar.help}")) for grammar in VERBS.values()
+        ]
         return tuple(found + _section("COMMANDS", commands, wanted))
 
     def press(self, key: str, event: events.Key) -> bool:
