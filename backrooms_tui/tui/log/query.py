@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import signal
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -79,7 +80,9 @@ class Query:
             raise SearchRefused(f"A PATTERN HAS 1 TO {MAX_PATTERN} CHARACTERS")
         flags = re.IGNORECASE if body == body.lower() else re.NOFLAG
         try:
-            return cls(text, re.compile(body if timed else re.escape(body), flags), timed)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # `[[` would be warned about on the operator's screen
+                return cls(text, re.compile(body if timed else re.escape(body), flags), timed)
         except (re.error, OverflowError, RecursionError):
             raise SearchRefused("NOT A REGULAR EXPRESSION") from None
 
