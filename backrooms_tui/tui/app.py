@@ -22,6 +22,7 @@ from textual import events
 from textual.app import App
 from textual.driver import Driver
 from textual.message import Message
+from textual.messages import ExitApp
 
 from backrooms_tui.config.paths import state_directory, user_config
 from backrooms_tui.config.resources import config_path
@@ -93,7 +94,7 @@ class BackroomsApp(App[int]):
         self.console_view = view or ViewState()
         palette = fitting_theme(environ, self.console_view.theme)
         super().__init__(
-            css_path=stylesheets(),
+            css_path=list(stylesheets()),
             driver_class=ConsoleDriver,
             # Textual decides at this point, before a theme can be set, how NO_COLOR is obeyed.
             ansi_color=True if palette in ("ansi16", "mono") else None,
@@ -155,10 +156,10 @@ class BackroomsApp(App[int]):
         """Flush at once when the last flush was long ago, else when it is due."""
         due = self._flushed_at + 1 / FLUSHES_PER_SECOND - time.monotonic()
         if due <= 0:
-            self._flush()
+            self.flush_feed()
         elif not self._flush_set:
             self._flush_set = True
-            self.set_timer(due, self._flush, name="flush")
+            self.set_timer(due, self.flush_feed, name="flush")
 
     def on_call_ended(self, message: CallEnded) -> None:
         message.outcome.tell()
@@ -183,7 +184,7 @@ class BackroomsApp(App[int]):
 
     def terminal_lost(self) -> None:
         """Leave: the terminal takes nothing any more. Called in the driver's writer thread."""
-        self._post(events.ExitApp())
+        self._post(ExitApp())
 
     def stop_threads(self) -> None:
         """End the callers and the reader; for after the loop."""
@@ -215,7 +216,7 @@ class BackroomsApp(App[int]):
         self._table[action.id]()
         return True
 
-    def _flush(self) -> None:
+    def flush_feed(self) -> None:
         self._flush_set = False
         self._flushed_at = time.monotonic()
         waiting = self.console_feed.drain()

@@ -32,7 +32,7 @@ class ConsoleActions:
         """Handlers by action id."""
         return {
             "help.open": self._help,
-            "ledger.open": lambda: self._app.handlers.ledger(),
+            "ledger.open": self._ledger,
             "hints.toggle": self._toggle_hints,
             "screen.redraw": self._redraw,
             "console.stop": self._app.action_suspend_process,
@@ -47,7 +47,7 @@ class ConsoleActions:
             "theme": self._theme,
             "mouse": self._mouse,
             "help": lambda _command: self._help(),
-            "ledger": lambda _command: self._app.handlers.ledger(),
+            "ledger": lambda _command: self._ledger(),
             "redraw": lambda _command: self._redraw(),
             "quit": lambda _command: self._ask_to_leave(),
         }
@@ -56,6 +56,9 @@ class ConsoleActions:
         from .dialogs.help import Help
 
         self._app.push_screen(Help(self._app.desk.keymap))
+
+    def _ledger(self) -> None:
+        self._app.handlers.ledger()
 
     def _toggle_hints(self) -> None:
         wanted = not self._app.console_view.hints

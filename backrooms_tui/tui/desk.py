@@ -38,7 +38,6 @@ from .figures import Page, Subject, damage_rows, page_rows
 from .keymap import Keymap
 from .log.pages import CallableSource
 from .notices import Ledger, NoticeLine
-from .rooms_model import RoomsModel
 from .rows import EMPTY, Row, ink, row
 from .safe import SafeText
 from .screen import ConsoleScreen

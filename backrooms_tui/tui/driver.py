@@ -58,7 +58,7 @@ class ConsoleDriver(LinuxDriver):
         assert sys.__stdout__ is not None
         lost: Callable[[], None] = getattr(app, "terminal_lost", lambda: None)
         self.terminal = Terminal(sys.__stdout__, lost)
-        self._file = self.terminal
+        self._file = self.terminal  # type: ignore[assignment] # it has all that the writer thread calls
 
     def set_mouse(self, *, on: bool) -> None:
         """Take the mouse from the terminal, or give it back."""

@@ -55,6 +55,7 @@ class RoomsModel:
         self._filter = RoomFilter()
         self._marks: set[RoomId] = set()
         self._cursor: RoomId | None = None
+        self._chosen: RoomId | None = None
         self._anchor: RoomId | None = None
         self.order = ORDERS["created"]
         self.reversed = False
@@ -142,27 +143,34 @@ class RoomsModel:
         self.reorder()
 
     def reorder(self) -> None:
-        """Filter and sort everything by its figures of now; rooms of equal value stay in order of creation."""
+        """Filter and sort everything by its figures of now; rooms of equal value stay in order of creation.
+
+        A cursor that a filter pushed off its room goes back to it when the room is visible again.
+        """
         old_row = self.cursor_row
         rooms = sorted(self._views.values(), key=lambda view: view.record.created_at)
-        rooms.sort(key=self.order.value, reverse=self._descending)  # type: ignore[arg-type]
+        rooms.sort(key=self.order.value, reverse=self._descending)
         self._visible = [view.record.id for view in rooms if self._filter.matches(view)]
-        if self._cursor not in self._views or self._cursor not in self._visible:
+        if self._chosen in self._visible:
+            self._cursor = self._chosen
+        elif self._cursor not in self._visible:
             self._put_cursor(old_row)
 
     def move(self, rows: int) -> None:
         """Move the cursor by so many rows, stopping at the ends."""
         self._put_cursor(self.cursor_row + rows)
+        self._chosen = self._cursor
 
     def go(self, row: int) -> None:
         """Put the cursor on a row; negative rows count from the end."""
         self._put_cursor(len(self._visible) + row if row < 0 else row)
+        self._chosen = self._cursor
 
     def go_to(self, room_id: RoomId) -> bool:
         """Put the cursor on a room; False when it is not visible."""
         if room_id not in self._visible:
             return False
-        self._cursor = room_id
+        self._cursor = self._chosen = room_id
         return True
 
     def toggle_mark(self) -> None:

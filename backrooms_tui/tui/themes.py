@@ -51,8 +51,8 @@ def _theme(name: str, palette: Mapping[str, object]) -> Theme:
     )
 
 
-def stylesheets() -> list[str]:
+def stylesheets() -> tuple[str, ...]:
     """Paths of all stylesheets, base first."""
     folder = styles_path()
     rest = sorted(path.name for path in folder.glob("*.tcss") if path.name != "base.tcss")
-    return [str(folder / name) for name in ("base.tcss", *rest)]
+    return tuple(str(folder / name) for name in ("base.tcss", *rest))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from textual import events
 
-from backrooms_tui.tui.rows import EMPTY, Row, SafeText, ink, row
+from backrooms_tui.tui.rows import EMPTY, Row, ink, row
 
 from .sheet import Dialog
 
@@ -49,4 +49,4 @@ class Menu(Dialog[str]):
 def _choice_row(choice: Choice) -> Row:
     if choice.refused:
         return row(ink("dim", f"  {choice.key}   {choice.text}   {choice.refused}"))
-    return row(ink("key", f"  {choice.key}   "), ("", SafeText.ours(choice.text)))
+    return row(ink("key", f"  {choice.key}   "), ink("", choice.text))

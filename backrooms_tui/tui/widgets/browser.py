@@ -153,5 +153,5 @@ def _heading(columns: tuple[str, ...]) -> Row:
 
 
 def _cell(name: str, view: RoomView, now: int) -> str:
-    _heading_, width, text = _CELLS[name]
+    _, width, text = _CELLS[name]
     return text(view, now).rjust(width + 1)
