@@ -7,6 +7,7 @@ kernel's own line editing cuts lines at 4,095 bytes, and an input may have 65,53
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,29 +55,40 @@ class TypedLines:
 
         self._readline = readline
         self._typing = False
+        self._terminal = threading.Lock()
+        """Held while a prompt is being drawn, and while another thread writes."""
+        readline.set_pre_input_hook(self._prompted)
         # Tab is text; no escape sequences that switch the terminal's modes; nothing is kept on disk.
         for setting in ("tab: self-insert", "set enable-bracketed-paste off", "set enable-meta-key off"):
             readline.parse_and_bind(setting)
         sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")  # type: ignore[union-attr]
 
     def read(self) -> bytes | None:
-        self._typing = True
+        self._terminal.acquire()
         try:
             return input(PROMPT).encode("utf-8", "surrogateescape")
         except EOFError:
             sys.stdout.write("\n")
             return None
         finally:
+            if not self._typing:  # it ended before the prompt was there
+                self._terminal.release()
             self._typing = False
 
+    def _prompted(self) -> None:
+        """The prompt is drawn; from here on a writer can redraw it."""
+        self._typing = True
+        self._terminal.release()
+
     def aside(self, write: Callable[[], None]) -> None:
-        if not self._typing:
+        with self._terminal:
+            if not self._typing:
+                write()
+                return
+            sys.stdout.write("\r\x1b[K")
             write()
-            return
-        sys.stdout.write("\r\x1b[K")
-        write()
-        sys.stdout.write(PROMPT + self._readline.get_line_buffer())
-        sys.stdout.flush()
+            sys.stdout.write(PROMPT + self._readline.get_line_buffer())
+            sys.stdout.flush()
 
 
 @contextmanager

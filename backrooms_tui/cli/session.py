@@ -25,9 +25,10 @@ from .transcript import KILLED, Transcript, error_entry
 EXIT = b"exit"
 GRACE = 1.0
 """Seconds that the prompt waits for an answer before it comes back without one."""
+CLOSING_SECONDS = 2.0
+"""How long the printer may take to write what it holds; a terminal that takes no more output must not keep us."""
 RESTART_SECONDS = 10.0
 """How long a fresh entity is waited for before the session goes on without saying that it is there."""
-SPOKEN = (EntryType.OUTPUT, EntryType.OBSERVATION)
 
 
 class Session:
@@ -73,7 +74,7 @@ class Session:
 
     def close(self) -> None:
         self._subscription.close()
-        self._printer.join()
+        self._printer.join(CLOSING_SECONDS)
 
     def _submit(self, line: bytes) -> None:
         try:
@@ -109,9 +110,22 @@ class Session:
         try:
             while events := self._subscription.get():
                 if news := [e for e in events if isinstance(e, Said | TurnEnded) and e.seq > self._over]:
-                    self._lines.aside(lambda news=news: self._show(news))  # type: ignore[misc]
+                    self._tell(news)
         except Exception as error:  # the edge of the thread: the session raises it where it can be told
             self._failure = error
+
+    def _tell(self, news: list[Said | TurnEnded]) -> None:
+        if any(map(self._audible, news)):
+            self._lines.aside(lambda: self._show(news))
+        else:
+            self._show(news)
+
+    def _audible(self, event: Said | TurnEnded) -> bool:
+        """Whether showing the event writes a line for people."""
+        if isinstance(event, Said):
+            return not event.observation
+        said_all = self._shown.get(event.seq, 0) == len(spoken(event.entries))
+        return not said_all or error_entry(event.entries) is not None
 
     def _show(self, news: Iterable[Said | TurnEnded]) -> None:
         with self._lock:
@@ -132,8 +146,7 @@ class Session:
         if seq <= self._over:
             return
         self._over = seq
-        spoken = [entry for entry in entries if entry.type in SPOKEN]
-        for entry in spoken[self._shown.pop(seq, 0) :]:
+        for entry in spoken(entries)[self._shown.pop(seq, 0) :]:
             if entry.type is EntryType.OUTPUT:
                 self._transcript.said(seq, entry.content)
         if (error := error_entry(entries)) is not None:
@@ -149,3 +162,8 @@ class Session:
             self._transcript.refused(error)
         else:
             self._transcript.recovered(seq, outcome, view.record.state)
+
+
+def spoken(entries: tuple[MemoryEntry, ...]) -> list[MemoryEntry]:
+    """What the entity said in a turn, observations too: the n-th of them is the n-th `Said`."""
+    return [entry for entry in entries if entry.type in (EntryType.OUTPUT, EntryType.OBSERVATION)]

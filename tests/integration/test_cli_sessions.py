@@ -1,0 +1,251 @@
+"""Sessions in a room: what is typed, what is shown, and when; sessions 4, 5 and 6 of the seed."""
+
+import json
+import re
+
+import plyvel
+import pytest
+from room_exe import RoomExe, play
+
+REFUSED_SIZE = ["ERROR: INPUT_SIZE_EXCEEDED", "MAX: 65536 bytes"]
+
+
+@pytest.fixture
+def room_exe(tmp_path):
+    return RoomExe(tmp_path)
+
+
+def test_oversized_input_is_refused_and_the_session_goes_on(room_exe):
+    """Session 4."""
+    ended = room_exe.run("enter", room_exe.create(), typed="x" * 70_000 + "\nvalid input\nexit\n")
+    assert ended.lines == [
+        "ENTERING ROOM",
+        *REFUSED_SIZE,
+        "SIZE: 70000 bytes",
+        "ENTITY: Acknowledged.",
+        "EXITING ROOM",
+        "ROOM STATE: IDLE",
+    ]
+    assert (ended.status, ended.err) == (1, "")
+
+
+def test_binary_input_is_refused_by_the_rules_and_the_session_goes_on(room_exe):
+    ended = room_exe.run("enter", room_exe.create(), typed=b"\x00\xff\nvalid input\r\n  \n\n")
+    assert ended.lines[1:-2] == [
+        "ERROR: INVALID_INPUT_ENCODING",
+        "AT BYTE: 1",
+        "ENTITY: Acknowledged.",
+        "ERROR: INPUT_EMPTY",
+    ]
+
+
+def test_a_corrupted_room_is_refused_named_and_harms_no_other(room_exe):
+    """Session 5: one byte of the entity's stored state is damaged."""
+    damaged, sound = room_exe.create(), room_exe.create()
+    for room_id in (damaged, sound):
+        room_exe.say(room_id, "remember value: kept")
+    database = plyvel.DB(str(room_exe.rooms / "leveldb"))
+    key = f"/room/{damaged}/state".encode()
+    value = bytearray(database.get(key))
+    value[-1] ^= 1
+    database.put(key, bytes(value), sync=True)
+    database.close()
+    refused = room_exe.run("enter", damaged)
+    assert (refused.status, refused.out) == (1, "")
+    code, what, kind, offset, hint = refused.err.splitlines()
+    assert (code, what, hint) == ("ERROR: ROOM_CORRUPTED", "UNABLE TO LOAD STATE", "MANUAL RECOVERY REQUIRED")
+    assert kind == "CORRUPTION_TYPE: CHECKSUM_MISMATCH"
+    assert re.fullmatch("OFFSET: 0x[0-9A-F]{8}", offset)
+    inspected = room_exe.ok("inspect", damaged)
+    assert inspected[:2] == ["ROOM INSPECTION", "STATE: CORRUPTED"]
+    assert inspected[4] == "MEMORY_SIZE: UNKNOWN"
+    assert inspected[5].startswith("CORRUPTION_DETECTED: ")
+    assert room_exe.say(sound, "recall value") == ["ENTITY: kept"]
+
+
+def test_silence_is_valid_output(room_exe):
+    """Session 6, typed at a terminal."""
+    play(
+        room_exe,
+        """
+$ room.exe enter {A}
+ENTERING ROOM
+> irrelevant noise
+> continued irrelevant input
+> more noise
+> request status
+ENTITY: No relevant context detected. State: ACTIVE. Memory usage <n>%.
+> exit
+EXITING ROOM
+ROOM STATE: IDLE
+""",
+        A=room_exe.create(),
+    )
+
+
+def test_input_typed_while_the_entity_works_is_queued_and_the_17th_refused(room_exe):
+    """The seed's Input Queue example; what was queued is answered in order before the session ends."""
+    with room_exe.terminal("enter", room_exe.create("--timeout", "20")) as terminal:
+        terminal.expect(r"\n> \Z")
+        terminal.type("initialize counter at 0\n")
+        terminal.expect(r"Counter initialized\.\n> \Z")
+        terminal.type("work for 6 seconds\n")
+        for _ in range(16):
+            terminal.expect(r"> \Z")
+            terminal.type("increment counter\n")
+            terminal.expect(r"\[QUEUED\]\n")
+        terminal.expect(r"> \Z")
+        terminal.type("increment counter\n")
+        terminal.expect(re.escape("ERROR: QUEUE_FULL (max 16 pending)\n") + r"> \Z")
+        terminal.type("exit\n")
+        terminal.expect(r"ENTITY: Worked for 6 seconds\.\n")
+        for number in range(1, 17):
+            terminal.expect(rf"ENTITY: Counter: {number}\n")
+        terminal.expect("EXITING ROOM\nROOM STATE: IDLE\n")
+        assert terminal.end() == 0
+
+
+def test_an_answer_that_comes_late_does_not_spoil_what_is_being_typed(room_exe):
+    with room_exe.terminal("enter", room_exe.create()) as terminal:
+        terminal.expect(r"\n> \Z")
+        terminal.type("first input\n")
+        terminal.expect("ENTITY: Processing.\n")
+        terminal.type("stream 2 lines at 1 per second\n")
+        terminal.expect(r"\[QUEUED\]\n> \Z")
+        terminal.type("request sta")
+        terminal.expect("request sta")
+        terminal.expect(r"\r\x1b\[KENTITY: Line 2 of 2\.\n> request sta\Z")
+        terminal.type("tus\n")
+        terminal.expect("ENTITY: No relevant context detected.")
+
+
+def test_each_line_is_shown_when_it_is_said_and_not_when_the_turn_ends(room_exe):
+    with room_exe.start("enter", room_exe.create("--timeout", "30")) as process:
+        process.stdin.write(b"long running operation\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == b"ENTERING ROOM\n"
+        assert process.stdout.readline() == b"ENTITY: Starting operation...\n"
+        assert process.poll() is None
+        process.terminate()
+
+
+def test_every_line_of_a_flood_reaches_a_reader_in_order(room_exe):
+    """More lines than the event queue holds: what the live view loses comes from the durable entries."""
+    lines = room_exe.say(room_exe.create(), "stream 60000 lines", "valid input")
+    assert lines == [*(f"ENTITY: Line {n} of 60000." for n in range(1, 60_001)), "ENTITY: Acknowledged."]
+
+
+def test_an_input_of_65536_bytes_goes_through_a_pipe_and_a_terminal(room_exe):
+    room_id = room_exe.create()
+    value = "v" * (65_536 - len("remember big: "))
+    assert room_exe.say(room_id, f"remember big: {value}", "recall big") == ["ENTITY: Stored.", f"ENTITY: {value}"]
+    with room_exe.terminal("enter", room_id) as terminal:
+        terminal.expect(r"\n> \Z")
+        terminal.type(f"remember typed: {'w' * 10_000}\n")
+        terminal.expect(r"ENTITY: Stored\.\n> \Z")
+        terminal.type("exit\n")
+        assert terminal.end() == 0
+    stored = room_exe.say(room_id, "recall typed")
+    assert stored == [f"ENTITY: {'w' * 10_000}"]
+
+
+def test_entity_output_goes_to_the_file_and_only_the_prompt_to_the_terminal(room_exe):
+    room_id = room_exe.create()
+    path = room_exe.home / "room_output.log"
+    for _ in range(2):
+        assert room_exe.ok("enter", room_id, "--output", str(path), typed="valid input\n") == [
+            "ENTERING ROOM",
+            f"OUTPUT REDIRECTED: {path}",
+            "EXITING ROOM",
+            "ROOM STATE: IDLE",
+        ]
+    assert path.read_text() == "ENTITY: Acknowledged.\n" * 2
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_input_is_read_from_a_file_when_asked(room_exe):
+    path = room_exe.home / "input.txt"
+    path.write_text("initialize counter at 7\nincrement counter")
+    lines = room_exe.ok("enter", room_exe.create(), "--input", str(path))
+    assert lines[1:3] == ["ENTITY: Counter initialized.", "ENTITY: Counter: 8"]
+
+
+def test_the_timeout_of_a_session_overrides_the_rooms(room_exe):
+    lines = room_exe.ok("enter", room_exe.create(), "--timeout", "0.3", typed="long running operation\n")
+    assert lines[2:4] == ["[0.3 second timeout]", "ERROR: ENTITY_TIMEOUT"]
+
+
+def test_read_only_shows_and_changes_nothing(room_exe):
+    room_id = room_exe.create()
+    room_exe.say(room_id, "remember value: kept")
+    before = room_exe.run("inspect", room_id, "--json").json
+    ended = room_exe.run("enter", room_id, "--readonly", typed="remember value: lost\n")
+    assert ended.status == 1
+    assert ended.lines == [
+        "ENTERING ROOM",
+        "ENTITY: Stored.",
+        "ERROR: ROOM_READ_ONLY",
+        "EXITING ROOM",
+        "ROOM STATE: IDLE",
+    ]
+    assert room_exe.run("inspect", room_id, "--json").json == before
+
+
+def test_programs_get_every_event_as_an_object(room_exe):
+    ended = room_exe.run(
+        "enter",
+        room_exe.create(),
+        "--format",
+        "jsonl",
+        "--timeout",
+        "0.3",
+        typed=b"noop\n\xff\nlong running operation\n",
+    )
+    events = [json.loads(line) for line in ended.lines]
+    kinds = [event.get("event", event.get("error", {}).get("code")) for event in events]
+    assert kinds == [
+        "entered",
+        "output",
+        "ended",
+        "INVALID_INPUT_ENCODING",
+        "output",
+        "failed",
+        "recovered",
+        "ended",
+        "left",
+    ]
+    assert (events[1]["text"], events[2]["outcome"], events[7]["outcome"]) == ("Acknowledged.", "OUTPUT", "TIMEOUT")
+
+
+def test_hostile_output_reaches_a_terminal_as_visible_marks_and_a_pipe_as_it_is(room_exe):
+    room_id = room_exe.create()
+    assert any("\x1b]52;c;" in line for line in room_exe.say(room_id, "drill hostile"))
+    with room_exe.terminal("enter", room_id) as terminal:
+        terminal.expect(r"\n> \Z")
+        terminal.type("drill hostile\n")
+        shown = terminal.expect(r"(?s)Drill: hostile\.\n(.*)\n> \Z")[1]
+        assert "␛]52;c;" in shown
+        assert not set(shown) & {"\x1b", "\x07", "\x9b", "\u202e", "\u200b"}
+
+
+@pytest.mark.parametrize(("key", "status"), [("\x04", 0), ("\x03", 130)], ids=["end of input", "interrupt"])
+def test_ctrl_d_and_ctrl_c_leave_the_room_in_order(room_exe, key, status):
+    room_id = room_exe.create()
+    with room_exe.terminal("enter", room_id) as terminal:
+        terminal.expect(r"\n> \Z")
+        terminal.type(key)
+        terminal.expect(r"\n?EXITING ROOM\nROOM STATE: IDLE\n")
+        assert terminal.end() == status
+        assert "Traceback" not in terminal.seen
+    assert room_exe.ok("list") == ["ACTIVE ROOMS:", f"  {room_id} (IDLE)"]
+
+
+def test_ctrl_c_leaves_a_room_whose_entity_works(room_exe):
+    room_id = room_exe.create()
+    with room_exe.terminal("enter", room_id) as terminal:
+        terminal.expect(r"\n> \Z")
+        terminal.type("long running operation\n")
+        terminal.expect("ENTITY: Starting operation...\n")
+        terminal.type("\x03")
+        assert terminal.end() == 130
+        assert "Traceback" not in terminal.seen
