@@ -110,9 +110,11 @@ class LevelDb:
         """Refuse everything from now on, until `reopen`."""
         self.gate.bar(StoreFailed, reason)
 
-    def erase(self, prefix: bytes) -> None:
-        """Rewrite the tables around a prefix, so that what was deleted there is no longer on disk."""
-        self._db.compact_range(start=prefix, stop=_after(prefix))
+    def rewrite(self, *prefixes: bytes) -> None:
+        """Merge the tables around some prefixes downwards; what has been deleted above its value leaves the disk."""
+        self.gate.check()
+        for prefix in prefixes:
+            self._db.compact_range(start=prefix, stop=_after(prefix))
 
     def reopen(self) -> None:
         """Close, open again and prove with a synced write that the disk takes writes. Raises StoreFailed,

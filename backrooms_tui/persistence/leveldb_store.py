@@ -50,9 +50,11 @@ class LevelDbStore:
         self.lock = OwnerLock.acquire(self.root / "owner.lock")
         try:
             self._witness = WitnessKeeper(self.root / "witness")
+            files = private_directory(self.root / "leveldb")
             self._db = LevelDb(
-                private_directory(self.root / "leveldb"),
-                create=self._witness.found is None,
+                files,
+                # LevelDB erases every table it finds when it creates a database: only where there is none.
+                create=self._witness.found is None and not any(files.glob("*.l[do][bg]")),
                 cache_size=cache_size,
                 write_buffer_size=write_buffer_size,
             )
@@ -153,24 +155,31 @@ class LevelDbStore:
         The mark goes last, and after the witness has forgotten the room: until then a crash leaves either a room
         that the witness does not miss or a mark that says why it is missing.
         """
-        self._known.pop(room_id, None)
+        known = self._known.pop(room_id, None)
         self._witness.forget(room_id)
         self._witness.write()
-        prefix = keys.room(room_id)
-        while True:
+        ranges = (keys.room(room_id), keys.index(room_id))
+        # LevelDB erases only what lies in a table below the deletion: first push the values down, then their end.
+        # Not around damage: a rewrite that meets a damaged table makes LevelDB refuse all further writes.
+        erase = known is None or known.state is not RoomState.CORRUPTED
+        if erase:
+            self._db.rewrite(*ranges)
+        self._sweep(room_id)
+        if erase:
+            self._db.rewrite(*ranges)
+
+    def _sweep(self, room_id: RoomId) -> None:
+        last = False
+        while not last:
             with self._db.reading() as view:
-                swept = view.keys(prefix, limit=_SWEEP)
-            last = len(swept) < _SWEEP
+                found = view.keys(keys.room(room_id), limit=_SWEEP)
+            last = len(found) < _SWEEP
             batch = self._db.batch(sync=last)
-            for key in swept:
+            for key in found:
                 batch.delete(key)
             if last:
                 batch.delete(keys.destroyed(room_id))
             self._db.write(batch)
-            if last:
-                break
-        self._db.erase(prefix)
-        self._db.erase(keys.index(room_id))
 
     def read(
         self, room_id: RoomId, *, after: int | None = None, before: int | None = None, limit: int = 200

@@ -65,6 +65,7 @@ class OwnerLock:
         """Idempotent."""
         if self._fd is not None:
             os.truncate(self._fd, 0)
+            fcntl.flock(self._fd, fcntl.LOCK_UN)  # closing alone would not do while a forked process shares it
             os.close(self._fd)
             self._fd = None
 

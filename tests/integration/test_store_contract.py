@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))  # the suite is a plain module beside this one
-
 from store_contract import Backend, StoreContract
 
 from backrooms_tui.persistence.opening import open_store
