@@ -51,8 +51,10 @@ def live(birth: Birth) -> NoReturn:
     except SystemExit as end:
         _leave(end)
     except BaseException:  # border: nothing may unwind into the zygote's loop
-        os.write(CRASH, traceback.format_exc().encode(errors="replace")[-MAX_CRASH:])
-        os._exit(FAILED)
+        try:
+            os.write(CRASH, traceback.format_exc().encode(errors="replace")[-MAX_CRASH:])
+        finally:
+            os._exit(FAILED)
     os._exit(0)
 
 

@@ -37,6 +37,14 @@ def load() -> None:
     re.compile("")  # the compiler's tables
 
 
+def deepen_stack(levels: int = 900) -> None:
+    """Use the C stack for once, so that it is mapped: a room that has used up its address space could not grow it
+    any more, and would die of SIGSEGV where a MemoryError is due.
+    """
+    if levels:
+        list(map(deepen_stack, (levels - 1,)))
+
+
 class _Sealed:
     """Answers every import that is not loaded yet."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import io
+import mmap
 import sys
 import time
 import traceback
@@ -21,8 +22,11 @@ from .state import State
 
 SOURCE = "entity"
 """Name of the module that an entity's source becomes."""
-_RESERVE = 256 * 1024
-"""Bytes given up when memory runs out, to report it with."""
+_RESERVE = 4 * 1024 * 1024
+"""Bytes of address space, never touched, that are given up when memory runs out, to go on with."""
+MAX_PLACES = 64
+"""Frames of a failure that are told."""
+_Places = list[tuple[str, int, str, None]]
 _KINDS: Mapping[str, type[Entity]] = {"reference": ReferenceEntity}
 
 
@@ -36,7 +40,7 @@ class Runtime:
     def __init__(self, channel: Channel, clock: Clock | None) -> None:
         self._channel = channel
         self._clock = clock
-        self._reserve = bytearray(_RESERVE)
+        self._reserve = _reserve()
         self._entity: Entity | None = None
         self._in_turn = False
         self._printed = Printed(self._said)
@@ -52,7 +56,7 @@ class Runtime:
         try:
             entity = self._entity = self._build(init)
         except Exception as error:
-            self._fail(error)
+            self._fail(error, _places(error))
             raise
         self._channel.send({"type": "ready", "v": VERSION, "name": entity.name, "version": entity.version})
         while (frame := self._channel.receive()) is not None:
@@ -90,25 +94,24 @@ class Runtime:
             self._printed.end_line()
             raise
         except BaseException as error:  # border: whatever entity code raises is its failure
+            if self._reserve is not None:
+                self._reserve.close()
+            trace = _places(error)
+            _let_go(error)
             entity.state.rollback()
             self._printed.end_line()
             self._in_turn = False
-            self._fail(error)
+            self._fail(error, trace)
+            self._reserve = _reserve()
         else:
             entity.state.commit()
             self._in_turn = False
             self._channel.write(ending)
 
-    def _fail(self, error: BaseException) -> None:
-        """Report a failure. Out of memory, what the failed frames still hold is let go first."""
-        if isinstance(error, MemoryError):
-            self._reserve = bytearray()
-            traceback.clear_frames(error.__traceback__)
-            gc.collect()
+    def _fail(self, error: BaseException, places: _Places) -> None:
         name, text = type(error).__name__, _text_of(error)
-        self._channel.send({"type": "fail", "error": name, "text": text, "trace": _trace(error)})
-        if not self._reserve:
-            self._reserve = bytearray(_RESERVE)
+        lines = traceback.StackSummary.from_list(places).format()
+        self._channel.send({"type": "fail", "error": name, "text": text, "trace": "".join(lines)[-MAX_TRACE:]})
 
     def _said(self, text: str) -> None:
         if self._in_turn and self._entity is not None:
@@ -179,10 +182,29 @@ def _text_of(error: BaseException) -> str:
         return f"<{type(second).__name__} while it was described>"
 
 
-def _trace(error: BaseException) -> str:
-    """Where it happened, from the entity's first frame on."""
-    inner = error.__traceback__.tb_next if error.__traceback__ is not None else None
-    return "".join(traceback.format_tb(inner or error.__traceback__))[-MAX_TRACE:]
+def _places(error: BaseException) -> _Places:
+    """Where it happened: the innermost frames, without the runtime's own, which called the entity."""
+    frames = list(traceback.walk_tb(error.__traceback__))[1:][-MAX_PLACES:]
+    return [(frame.f_code.co_filename, line, frame.f_code.co_name, None) for frame, line in frames]
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Drop the frames of an exception and of those before it, and what they hold: out of memory, most of it."""
+    gone = isinstance(error, MemoryError)
+    while error is not None:
+        before = error.__context__
+        error.__traceback__ = error.__context__ = error.__cause__ = None
+        error = before
+    if gone:
+        gc.collect()
+
+
+def _reserve() -> mmap.mmap | None:
+    """None when even that is too much: the entity still holds what it took."""
+    try:
+        return mmap.mmap(-1, _RESERVE)
+    except OSError:
+        return None
 
 
 def _no_sleep(_seconds: float, /) -> NoReturn:

@@ -38,6 +38,7 @@ def main(descriptor: int) -> NoReturn:
     os.dup2(nothing, descriptor, inheritable=False)
     preload.load()
     preload.seal_imports()
+    preload.deepen_stack()
     os.environ.clear()
     gc.collect()
     gc.freeze()
