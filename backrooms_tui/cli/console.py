@@ -9,6 +9,11 @@ def console(shell: Shell) -> int:
     """Open the console on this terminal until the operator leaves it."""
     from backrooms_tui.tui.app import run_console
 
+    from .errors import record_fault
+
+    def keep(error: BaseException) -> None:
+        record_fault(error)  # the screen is the console's: nothing may be written over it
+
     settings = shell.settings()
-    with shell.service() as service:
+    with shell.service(on_fault=keep) as service:
         return run_console(service, settings)

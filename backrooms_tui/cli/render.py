@@ -242,8 +242,12 @@ def stats_value(view: RoomView, facts: StoreFacts, *, now: int) -> dict[str, dic
 
 
 def stats_lines(view: RoomView, facts: StoreFacts, *, now: int) -> list[str]:
-    """The seed's statistics, Session 11. `now` in nanoseconds since the epoch."""
+    """The seed's statistics, Session 11. `now` in nanoseconds since the epoch.
+
+    An owner that has written nothing yet has measured no flush: the room's last durable entry tells the time.
+    """
     record = view.record
+    flushed = facts.last_flush or record.tail.timestamp or record.created_at
     counters, latencies = record.counters, record.latencies
     return [
         "ROOM STATISTICS",
@@ -279,7 +283,7 @@ def stats_lines(view: RoomView, facts: StoreFacts, *, now: int) -> list[str]:
         "",
         "PERSISTENCE:",
         f"  BACKEND: {facts.backend}",
-        f"  LAST_FLUSH: {'NONE' if facts.last_flush is None else format_time(facts.last_flush)}",
-        f"  FLUSH_DURATION_AVG: {seconds(facts.flush_average)}",
+        f"  LAST_FLUSH: {format_time(flushed)}",
+        f"  FLUSH_DURATION_AVG: {'NONE' if facts.last_flush is None else seconds(facts.flush_average)}",
         f"  DISK_USAGE: {format_size(facts.disk_usage)}",
     ]

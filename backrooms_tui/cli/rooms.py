@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from backrooms_tui.config.settings import Settings
+from backrooms_tui.config.room_defaults import room_config
 from backrooms_tui.model.ids import RoomId
-from backrooms_tui.model.room import RoomConfig
 from backrooms_tui.model.units import parse_seconds, parse_size
 
 from .render import config_line, config_value, destroy_lines, room_value
@@ -42,16 +41,6 @@ def given_config(shell: Shell) -> dict[str, object]:
     if options.name is not None:
         given["name"] = options.name
     return given
-
-
-def room_config(settings: Settings, given: dict[str, object]) -> RoomConfig:
-    """A room's configuration: what is asked for over what the settings say. Raises UsageError."""
-    defaults: dict[str, object] = {
-        "memory_limit": settings.limits.max_room_memory,
-        "timeout": settings.limits.entity_timeout,
-        "compression": settings.persistence.compression,
-    }
-    return RoomConfig(**(defaults | given)).validated()  # type: ignore[arg-type]
 
 
 def suspend(shell: Shell) -> int:

@@ -10,7 +10,7 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Self, TextIO
@@ -76,13 +76,17 @@ class Shell:
         """Write a value for programs; nothing when the format is text. A list is one object a line in `jsonl`."""
         if self.as_text:
             return
-        import json
-
         if self.format == "json":
-            self.write(json.dumps(value, indent=2, ensure_ascii=False))
+            self.write(self.encode(value, indent=2))
             return
         for line in value if isinstance(value, list) else [value]:
-            self.write(json.dumps(line, ensure_ascii=False))
+            self.write(self.encode(line))
+
+    def encode(self, value: Any, *, indent: int | None = None) -> str:
+        """JSON; for a terminal in ASCII, since JSON leaves C1 and bidirectional controls as they are."""
+        import json
+
+        return json.dumps(value, indent=indent, ensure_ascii=self.is_terminal)
 
     def write(self, text: str) -> None:
         """Write text that is already safe, and a newline, at once."""
@@ -99,10 +103,11 @@ class Shell:
         return load(config=self.options.config, flags=flags)
 
     @contextmanager
-    def service(self) -> Iterator[RoomService]:
+    def service(self, *, on_fault: Callable[[BaseException], None] = _report_fault) -> Iterator[RoomService]:
         """Open the rooms for the time of a command, and close them whatever happens.
 
-        SIGTERM and SIGHUP leave as if the command had ended. Raises StoreBusy and all that opening a store can.
+        SIGTERM and SIGHUP leave as if the command had ended. `on_fault` is told of exceptions in the owner's
+        threads. Raises StoreBusy and all that opening a store can.
         """
         from backrooms_tui.service import open_service
 
@@ -112,7 +117,7 @@ class Shell:
             sys.stderr.flush()
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, _stop)
-        service = open_service(settings, persist=self.persist, on_fault=_report_fault)
+        service = open_service(settings, persist=self.persist, on_fault=on_fault)
         try:
             yield service
         finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Protocol, TextIO
 
 from backrooms_tui.model.entries import EntryType, MemoryEntry, Outcome
@@ -45,7 +44,8 @@ class TextTranscript:
         if self._file is None:
             self._shell.say(*lines)
             return
-        self._file.write("\n".join(lines) + "\n")
+        safe = map(scrub, lines) if self._file.isatty() else lines
+        self._file.write("\n".join(safe) + "\n")
         self._file.flush()
 
     def entering(self, output: str | None) -> None:
@@ -90,7 +90,7 @@ class JsonTranscript:
         self._file = file
 
     def _tell(self, event: str, **facts: object) -> None:
-        line = json.dumps({"event": event, **facts}, ensure_ascii=False)
+        line = self._shell.encode({"event": event, **facts})
         if self._file is not None and "seq" in facts:
             self._file.write(line + "\n")
             self._file.flush()
@@ -107,7 +107,7 @@ class JsonTranscript:
         self._tell("queued", seq=seq)
 
     def refused(self, error: BackroomsError) -> None:
-        self._shell.write(json.dumps(error_value(error), ensure_ascii=False))
+        self._shell.write(self._shell.encode(error_value(error)))
 
     def failed(self, seq: int, outcome: str, error: MemoryEntry, timeout: float) -> None:
         self._tell("failed", seq=seq, outcome=outcome, timeout=timeout, text=error.content)

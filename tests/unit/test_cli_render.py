@@ -154,6 +154,11 @@ PERSISTENCE:
     assert value["room"]["age"] == 30 * 3600 + 46 * 60 + 36
 
 
+def test_an_owner_that_wrote_nothing_tells_the_time_of_the_last_durable_entry_and_no_duration():
+    lines = stats_lines(view(tail=Tail(3, ACTIVE, 1)), StoreFacts("LEVELDB", "/rooms", None, 0.0, 1024), now=NOW)
+    assert lines[-3:-1] == ["  LAST_FLUSH: 2026-01-08T14:09:47Z", "  FLUSH_DURATION_AVG: NONE"]
+
+
 def test_a_corrupted_room_is_inspected_as_in_session_5():
     damage = Damage("CHECKSUM_MISMATCH", "/room/x/state", 0x4A2F, at("2026-01-08T12:40:33"))
     lines = inspect_lines(view(state=RoomState.CORRUPTED, damage=damage))

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from backrooms_tui.config import paths
 from backrooms_tui.config.loading import load, schema
 from backrooms_tui.config.resources import config_path, styles_path
+from backrooms_tui.config.room_defaults import room_config
 from backrooms_tui.config.settings import Settings
-from backrooms_tui.model.errors import ConfigInvalid
+from backrooms_tui.model.errors import ConfigInvalid, UsageError
+from backrooms_tui.model.room import RoomConfig
 
 
 @pytest.fixture
@@ -231,6 +233,14 @@ def test_rooms_lie_in_the_data_directory_unless_the_settings_say_otherwise(home)
     assert str(paths.store_root(Settings(), environ)) == "/home/u/.local/share/room.exe/rooms"
     settings = home.load(environ={"ROOM_PERSISTENCE_PATH": "/srv/rooms"})
     assert str(paths.store_root(settings, environ)) == "/srv/rooms"
+
+
+def test_a_new_room_has_the_settings_values_and_never_more_memory_than_they_allow(home):
+    settings = home.load(environ={"ROOM_LIMITS_MAX_ROOM_MEMORY": "33554432", "ROOM_LIMITS_ENTITY_TIMEOUT": "7"})
+    assert room_config(settings, {}) == RoomConfig(memory_limit=33_554_432, timeout=7)
+    assert room_config(settings, {"timeout": 60}).timeout == 60
+    with pytest.raises(UsageError):
+        room_config(settings, {"memory_limit": 33_554_433})
 
 
 def test_shipped_data_is_found():
