@@ -356,7 +356,9 @@ class Desk:
         views = [self.rooms.view(tab.room_id) for tab in tabs]
         width = screen.output_frame.size.width - right.cell_len - 8
         screen.output_frame.top.show(chrome.tab_title(tabs, shown, views, width), right)
-        screen.log_foot.show((chrome.log_foot_row(screen.log_foot.size.width, status) if shown else EMPTY,))
+        screen.log_foot.show(
+            (chrome.log_foot_row(screen.log_foot.size.width, status) if shown and not shown.record.damage else EMPTY,)
+        )
         screen.show_damage(damage_rows(shown.record.damage) if shown and shown.record.damage else ())
 
     def _paint_figures(self) -> None:

@@ -193,10 +193,10 @@ def damage_rows(damage: Damage) -> tuple[Row, ...]:
     """Say what is wrong with a room that cannot be entered."""
     return (
         row(ink("error", "CORRUPTED"), ink("dim", "  CANNOT BE ENTERED")),
-        row(_label("TYPE"), foreign("error", damage.type)),
-        row(_label("OFFSET"), ink("", f"0x{damage.offset:08X}")),
-        row(_label("WHERE"), foreign("", damage.where)),
-        row(_label("DETECTED"), ink("", format_time(damage.detected_at))),
+        row(_label("TYPE", 10), foreign("error", damage.type)),
+        row(_label("OFFSET", 10), ink("", f"0x{damage.offset:08X}")),
+        row(_label("WHERE", 10), foreign("", damage.where)),
+        row(_label("DETECTED", 10), ink("", format_time(damage.detected_at))),
         row(ink("", "MANUAL INTERVENTION REQUIRED.")),
         EMPTY,
     )

@@ -47,8 +47,16 @@ def _theme(name: str, palette: Mapping[str, object]) -> Theme:
             "input-selection-background": colours["cursor-ground"],
             "screen-selection-background": colours["cursor-ground"],
             "screen-selection-foreground": colours["cursor-text"],
+            **_textual(palette),
         },
     )
+
+
+def _textual(palette: Mapping[str, object]) -> dict[str, str]:
+    """Variables that Textual's own styles need and that it does not derive from the colours."""
+    extra = palette.get("textual", {})
+    assert isinstance(extra, dict)
+    return extra
 
 
 def stylesheets() -> tuple[str, ...]:
