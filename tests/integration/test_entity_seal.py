@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -137,11 +138,17 @@ def outside():
 
 
 @pytest.fixture(scope="module")
-def fill(outside, tmp_path_factory):
-    """Fills the names in capitals; the folder is open to everybody, so that only the seal stands before it."""
-    folder = tmp_path_factory.mktemp("rooms")
-    for parent in (folder, *folder.parents[:3]):
-        parent.chmod(0o777)
+def fill(outside):
+    """Fills the names in capitals; the folder is open to everybody, so that only the seal stands before it.
+
+    It stands apart from pytest's own, which is closed to the user that rooms of root become.
+    """
+    with tempfile.TemporaryDirectory(prefix="rooms-") as folder:
+        Path(folder).chmod(0o777)
+        yield from filler(Path(folder), outside)
+
+
+def filler(folder: Path, outside: int):
     victim, spare, token = folder / "victim", folder / "spare", f"room-{os.getpid()}"
     victim.write_text("secret")
     victim.chmod(0o666)
