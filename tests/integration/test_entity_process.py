@@ -366,6 +366,27 @@ def test_the_zygote_killed_ends_its_rooms_and_the_next_spawn_starts_another():
         host.close()
 
 
+def test_a_deaf_zygote_is_replaced(monkeypatch):
+    monkeypatch.setattr("backrooms_tui.entity.link.SPAWN_PATIENCE", 0.3)
+    host = ZygoteHost()
+    try:
+        first = Room(host)
+        first.await_ready()
+        deaf = host.zygote_pid
+        os.kill(deaf, signal.SIGSTOP)
+        unborn = Room(host)
+        report = unborn.await_exit()
+        assert (report.signal, report.status) == (None, None)
+        assert first.await_exit().signal == signal.SIGKILL
+        Room(host).await_ready()
+        assert host.zygote_pid != deaf
+        assert not alive(deaf)
+        for room in (first, unborn):
+            room.process.close()
+    finally:
+        host.close()
+
+
 def test_close_ends_everything_and_says_so_once():
     host = ZygoteHost()
     before = open_descriptors()
