@@ -20,11 +20,10 @@ A, B = RoomId("a" * 64), RoomId("b" * 64)
 
 
 class InputApp(App[None]):
-    CSS_PATH = stylesheets()
     ENABLE_COMMAND_PALETTE = False
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(css_path=[*stylesheets()])
         self.sent: list[tuple[str, bytes]] = []
         self.drafts = Drafts()
         theme = load_themes()["dark"]

@@ -17,11 +17,10 @@ from backrooms_tui.tui.themes import load_themes, stylesheets
 
 
 class RoomApp(App[None]):
-    CSS_PATH = stylesheets()
     ENABLE_COMMAND_PALETTE = False
 
     def __init__(self, service: RoomService, room_id: RoomId) -> None:
-        super().__init__()
+        super().__init__(css_path=[*stylesheets()])
         self.service, self.room_id = service, room_id
         theme = load_themes()["dark"]
         self.register_theme(theme)

@@ -46,11 +46,10 @@ class Memory:
 
 
 class LogApp(App[None]):
-    CSS_PATH = stylesheets()
     ENABLE_COMMAND_PALETTE = False
 
     def __init__(self, memory: Memory) -> None:
-        super().__init__()
+        super().__init__(css_path=[*stylesheets()])
         self.memory = memory
         self.painted: list[Region] = []
         self.copied: list[str] = []
@@ -172,7 +171,7 @@ async def test_only_the_rows_that_changed_are_repainted():
         repaints: list[Region] = []
         app.log_view.refresh = lambda *regions, **_: repaints.extend(regions)  # type: ignore[method-assign,assignment]
         app.log_view.apply([EntriesAdded(ROOM, (memory.put(EntryType.STATE_CHANGE, "two"),))])
-        assert [region.y for region in repaints] == [1, 2]
+        assert [(region.y, region.height) for region in repaints] == [(1, 2)]
 
 
 async def test_a_turn_is_shown_while_it_speaks_and_kept_when_it_commits():

@@ -115,6 +115,8 @@ def _form(entry: MemoryEntry) -> tuple[Look, str, str]:
 def _lines(stamp: tuple[int, int], look: Look, prefix: str, text: str, *, seq: int, asked: int) -> list[Line]:
     """Every line of an entity's entry carries the prefix: the seed's multi-line answers do."""
     indent = len(prefix)
+    if "\n" not in text:
+        return [Line((*stamp, 0), look, prefix + capped(text.removesuffix("\r")), seq, asked, indent)]
     return [
         Line((*stamp, i), look, prefix + shown, seq=seq, input=asked, indent=indent)
         for i, shown in enumerate(_shown(text))

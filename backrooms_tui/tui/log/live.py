@@ -13,7 +13,7 @@ from backrooms_tui.model.events import Said
 
 from .lines import Key, Line, Look, lines_said
 
-LIVE_LINES = 2000
+LIVE_LINES = 1000
 
 
 class Live:

@@ -306,7 +306,7 @@ class LogView(Widget, can_focus=True):
         changed = [y for y, strip in enumerate(strips) if y >= len(old) or strip != old[y]]
         self._strips = strips
         if changed:
-            self.refresh(*(Region(0, y, width, 1) for y in changed))
+            self.refresh(*_regions(changed, width))
         status = self.status()
         if status != self._told:
             self._told = status
@@ -384,3 +384,15 @@ class LogView(Widget, can_focus=True):
         if text is not None:
             self.app.copy_to_clipboard(text)
             self.post_message(self.Copied(len(text.encode())))
+
+
+def _regions(rows: list[int], width: int) -> list[Region]:
+    """Join neighbouring rows: Textual composes every region by itself."""
+    regions: list[Region] = []
+    for y in rows:
+        if regions and regions[-1].bottom == y:
+            last = regions.pop()
+            regions.append(Region(0, last.y, width, last.height + 1))
+        else:
+            regions.append(Region(0, y, width, 1))
+    return regions
