@@ -15,7 +15,7 @@ from support import eventually
 def private_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads or writes the operator's own rooms, configuration or history."""
     for name in [name for name in os.environ if name.startswith("ROOM_")]:
-        if name != "ROOM_CAMPAIGN":
+        if name not in ("ROOM_CAMPAIGN", "ROOM_SEED"):
             monkeypatch.delenv(name)
     for name in ("STATE_DIRECTORY", "CONFIGURATION_DIRECTORY", "LOGS_DIRECTORY", "RUNTIME_DIRECTORY"):
         monkeypatch.delenv(name, raising=False)

@@ -13,6 +13,7 @@ import select
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -79,7 +80,7 @@ def run_and_kill(store: Path, told: Told, resend: Path, chance: random.Random, *
         if not loaded and not early and heard.count(b"DONE") >= ROOMS:
             loaded = True
             deadline = time.monotonic() + chance.uniform(0.02, 0.5)
-    assert host.poll() is None, "the owner ended by itself"
+    assert host.poll() is None, f"the owner ended by itself: {heard[-300:]!r}"
     host.kill()
     heard += host.stdout.read()
     host.stdout.close()
@@ -94,10 +95,14 @@ def check(told: Told, rooms: dict[str, list[Entry]]) -> None:
     for (room, request), seq in told.acknowledged.items():
         entry = rooms[room][seq - 1]
         assert (entry.type, entry.metadata.get("request_id")) == (INPUT, request), f"{room} {seq}: not what was told"
-    for (room, seq), (outcome, text) in told.done.items():
-        answers = [e for e in rooms[room] if e.metadata.get("input") == seq]
-        assert answers, f"{room} {seq}: done, and gone"
-        assert (answers[-1].metadata["outcome"], answers[0].content) == (outcome, text)
+    answers: dict[tuple[str, int], list[Entry]] = defaultdict(list)
+    for room, entries in rooms.items():
+        for entry in entries:
+            if "input" in entry.metadata:
+                answers[room, entry.metadata["input"]].append(entry)
+    for key, (outcome, text) in told.done.items():
+        assert key in answers, f"{key}: done, and gone"
+        assert (answers[key][-1].metadata["outcome"], answers[key][0].content) == (outcome, text)
     for room, entries in rooms.items():
         requests = [e.metadata["request_id"] for e in entries if "request_id" in e.metadata]
         assert len(requests) == len(set(requests)), f"{room}: an input is there twice"
