@@ -20,11 +20,10 @@ from .render import (
     inspect_lines,
     list_lines,
     room_value,
-    stats_lines,
-    stats_value,
     table_lines,
 )
 from .shell import Shell
+from .statistics import stats_lines, stats_value
 
 PAGE = 512
 """Entries read at once for a memory dump; a room is never loaded whole."""

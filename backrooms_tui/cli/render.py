@@ -11,8 +11,8 @@ from backrooms_tui.model.entries import MemoryEntry
 from backrooms_tui.model.ids import short
 from backrooms_tui.model.room import RoomConfig, RoomRecord
 from backrooms_tui.model.states import RoomState
-from backrooms_tui.model.units import NS, format_age, format_duration, format_size, format_time
-from backrooms_tui.model.views import RoomView, StoreFacts
+from backrooms_tui.model.units import NS, format_age, format_size, format_time
+from backrooms_tui.model.views import RoomView
 
 SORT_TITLES = {"created": "creation time", "active": "last activity", "memory": "memory usage", "age": "age"}
 _TABLE = "{:<10} {:<9} {:>9} {:>8} {:>6} {:>8}  {}"
@@ -21,11 +21,6 @@ _TABLE = "{:<10} {:<9} {:>9} {:>8} {:>6} {:>8}  {}"
 def sized(size: int) -> str:
     """`14680064 bytes (14.0 MB)`."""
     return f"{size} bytes ({format_size(size)})"
-
-
-def seconds(value: float) -> str:
-    """`0.847s`."""
-    return f"{value:.3f}s"
 
 
 def chosen(
@@ -195,95 +190,4 @@ def destroy_lines(view: RoomView) -> list[str]:
         f"CREATED: {format_time(record.created_at)}",
         f"LAST_ACTIVE: {format_time(record.last_active)}",
         "",
-    ]
-
-
-def stats_value(view: RoomView, facts: StoreFacts, *, now: int) -> dict[str, dict[str, object]]:
-    """Every figure of `stats`, by its section; seconds, bytes and counts, unrounded."""
-    record = view.record
-    latencies, counters = record.latencies, record.counters
-    return {
-        "room": {
-            "id": record.id,
-            "state": str(record.state),
-            "created": record.created_at / NS,
-            "age": max(0, now - record.created_at) / NS,
-            "last_active": record.last_active / NS,
-        },
-        "memory": {
-            "usage": record.memory_usage,
-            "capacity": record.config.memory_limit,
-            "utilization": record.memory_usage / record.config.memory_limit,
-            "entries": record.tail.seq,
-        },
-        "input_output": {
-            "total_inputs": counters.inputs,
-            "total_outputs": counters.outputs,
-            "silent_responses": counters.silent,
-            "avg_latency": latencies.average,
-            "p50_latency": latencies.percentile(0.50),
-            "p95_latency": latencies.percentile(0.95),
-            "p99_latency": latencies.percentile(0.99),
-            "max_latency": latencies.maximum / NS,
-        },
-        "errors": {
-            "total": counters.errors,
-            "timeout": counters.timeouts,
-            "crash": counters.crashes,
-            "invalid_input": counters.invalid_inputs,
-        },
-        "persistence": {
-            "backend": facts.backend,
-            "last_flush": None if facts.last_flush is None else facts.last_flush / NS,
-            "flush_duration_avg": facts.flush_average,
-            "disk_usage": facts.disk_usage,
-        },
-    }
-
-
-def stats_lines(view: RoomView, facts: StoreFacts, *, now: int) -> list[str]:
-    """The seed's statistics, Session 11. `now` in nanoseconds since the epoch.
-
-    An owner that has written nothing yet has measured no flush: the room's last durable entry tells the time.
-    """
-    record = view.record
-    flushed = facts.last_flush or record.tail.timestamp or record.created_at
-    counters, latencies = record.counters, record.latencies
-    return [
-        "ROOM STATISTICS",
-        "================",
-        f"ID: {record.id}",
-        f"STATE: {record.state}",
-        f"CREATED: {format_time(record.created_at)}",
-        f"AGE: {format_duration((now - record.created_at) / NS)}",
-        f"LAST_ACTIVE: {format_time(record.last_active)}",
-        "",
-        "MEMORY:",
-        f"  USAGE: {sized(record.memory_usage)}",
-        f"  CAPACITY: {sized(record.config.memory_limit)}",
-        f"  UTILIZATION: {record.memory_usage / record.config.memory_limit:.1%}",
-        f"  ENTRIES: {record.tail.seq}",
-        "  COMPRESSION_RATIO: 1.0 (uncompressed)",
-        "",
-        "INPUT/OUTPUT:",
-        f"  TOTAL_INPUTS: {counters.inputs}",
-        f"  TOTAL_OUTPUTS: {counters.outputs}",
-        f"  SILENT_RESPONSES: {counters.silent}",
-        f"  AVG_LATENCY: {seconds(latencies.average)}",
-        f"  P50_LATENCY: {seconds(latencies.percentile(0.50))}",
-        f"  P95_LATENCY: {seconds(latencies.percentile(0.95))}",
-        f"  P99_LATENCY: {seconds(latencies.percentile(0.99))}",
-        f"  MAX_LATENCY: {seconds(latencies.maximum / NS)}",
-        "",
-        "ERRORS:",
-        f"  TOTAL: {counters.errors}",
-        f"  TIMEOUT: {counters.timeouts}",
-        f"  CRASH: {counters.crashes}",
-        f"  INVALID_INPUT: {counters.invalid_inputs}",
-        "",
-        "PERSISTENCE:",
-        f"  BACKEND: {facts.backend}",
-        f"  LAST_FLUSH: {format_time(flushed)}",
-        f"  FLUSH_DURATION_AVG: {'NONE' if facts.last_flush is None else seconds(facts.flush_average)}",
-        f"  DISK_USAGE: {format_size(facts.disk_usage)}",
     ]

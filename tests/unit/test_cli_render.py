@@ -13,10 +13,9 @@ from backrooms_tui.cli.render import (
     inspect_lines,
     list_lines,
     room_value,
-    stats_lines,
-    stats_value,
     table_lines,
 )
+from backrooms_tui.cli.statistics import stats_lines, stats_value
 from backrooms_tui.model.entries import EntryType, MemoryEntry, Tail
 from backrooms_tui.model.errors import InputSizeExceeded, QueueFull, UsageError
 from backrooms_tui.model.ids import RoomId
