@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgpack
@@ -81,7 +82,12 @@ def checksum_of(record: bytes) -> int:
 
 
 def _checksum(kind: bytes, room_id: RoomId, body: bytes) -> int:
-    return zlib.crc32(body, zlib.crc32(kind + _VERSION + room_id.encode(), _SEED))
+    return zlib.crc32(body, _seed(kind, room_id))
+
+
+@lru_cache(maxsize=4096)
+def _seed(kind: bytes, room_id: RoomId) -> int:
+    return zlib.crc32(kind + _VERSION + room_id.encode(), _SEED)
 
 
 def pack(value: Any) -> bytes:

@@ -6,6 +6,7 @@ Shapes are checked on the way in, so a record that decodes is one that this vers
 
 from __future__ import annotations
 
+from functools import lru_cache
 from types import NoneType
 from typing import Any
 
@@ -17,6 +18,10 @@ from backrooms_tui.model.states import RoomState
 
 from .records import HEADER, Damaged, frame, pack, unframe, unpack
 
+_Shape = tuple[tuple[type, ...], ...]
+"""For each place of an array the types that may stand there."""
+
+_STATES = {str(state): state for state in RoomState}
 _INT = (int,)
 _REAL = (int, float)
 _TEXT = (str,)
@@ -31,23 +36,25 @@ _CREATION = (_INT, _TEXT, _TEXT)
 _SUSPENSION = (_INT, _TEXT)
 _DAMAGE = (_TEXT, _TEXT, _INT, _INT)
 _QUEUED = (_INT, _INT, _TEXT_OR_NONE, _INT, _REAL_OR_NONE)
-_LATENCIES = (_INT, _INT, _INT, _LIST)
+_LATENCIES = (_INT, _INT, _INT, _LIST, _LIST)
 _RECORD = (
     *(_TEXT, _LIST, _LIST, _INT, _INT, _INT_OR_NONE, _LIST, _INT, _LIST, _LIST),
     *(_INT, _INT, _TEXT_OR_NONE, _LIST_OR_NONE, _LIST_OR_NONE),
 )
 
 
-def _shaped(values: Any, shape: tuple[tuple[type, ...], ...]) -> list[Any]:
-    if type(values) is not list or len(values) != len(shape):
+def _shaped(values: Any, shape: _Shape) -> list[Any]:
+    if type(values) is not list or not _fits(tuple(map(type, values)), shape):
         raise Damaged("CHECKSUM_MISMATCH", HEADER)
-    for value, types in zip(values, shape, strict=True):
-        if type(value) not in types:
-            raise Damaged("CHECKSUM_MISMATCH", HEADER)
     return values
 
 
-def _open(kind: bytes, room_id: RoomId, record: bytes, shape: tuple[tuple[type, ...], ...]) -> list[Any]:
+@lru_cache(maxsize=256)  # records come in a few combinations of types; checking each value anew took most of a start
+def _fits(types: tuple[type, ...], shape: _Shape) -> bool:
+    return len(types) == len(shape) and all(found in allowed for found, allowed in zip(types, shape, strict=True))
+
+
+def _open(kind: bytes, room_id: RoomId, record: bytes, shape: _Shape) -> list[Any]:
     return _shaped(unpack(unframe(kind, room_id, record)), shape)
 
 
@@ -65,7 +72,7 @@ def encode_room(record: RoomRecord) -> bytes:
         (tail.seq, tail.timestamp, tail.chain),
         record.memory_usage,
         _counter_values(counters),
-        (latencies.count, latencies.total, latencies.maximum, [n for pair in latencies.buckets.items() for n in pair]),
+        (latencies.count, latencies.total, latencies.maximum, [*latencies.buckets], [*latencies.buckets.values()]),
         record.queued,
         record.state_version,
         record.last_error,
@@ -78,15 +85,13 @@ def encode_room(record: RoomRecord) -> bytes:
 def decode_room(room_id: RoomId, record: bytes) -> RoomRecord:
     """Raises Damaged."""
     values = _open(b"I", room_id, record, _RECORD)
-    state, config, creation, created_at, last_active, last_input_at, tail, memory_usage, counters, latencies = values[
-        :10
-    ]
-    queued, state_version, last_error, suspension, damage = values[10:]
-    if state not in RoomState.__members__:
+    state, config, creation, created_at, last_active, last_input_at, *values = values
+    tail, memory_usage, counters, latencies, queued, state_version, last_error, suspension, damage = values
+    if state not in _STATES:
         raise Damaged("CHECKSUM_MISMATCH", HEADER)
     return RoomRecord(
         id=room_id,
-        state=RoomState[state],
+        state=_STATES[state],
         config=RoomConfig(*_shaped(config, _CONFIG)),
         creation=Creation(*_shaped(creation, _CREATION)),
         created_at=created_at,
@@ -166,6 +171,7 @@ def _counter_values(counters: Counters) -> tuple[int, ...]:
 
 
 def _latencies(values: list[Any]) -> Latencies:
-    count, total, maximum, pairs = _shaped(values, _LATENCIES)
-    _shaped(pairs, (_INT,) * (len(pairs) & ~1))
-    return Latencies(count, total, maximum, dict(zip(pairs[::2], pairs[1::2], strict=True)))
+    count, total, maximum, buckets, counts = _shaped(values, _LATENCIES)
+    if len(buckets) != len(counts) or not {int}.issuperset(map(type, buckets + counts)):
+        raise Damaged("CHECKSUM_MISMATCH", HEADER)
+    return Latencies(count, total, maximum, dict(zip(buckets, counts, strict=True)))

@@ -5,7 +5,7 @@ The owner's supervisor keeps each room's `RoomRecord` in memory, seals new entri
 batch, refuses a commit whose `expected` tail is not the stored one, and never invents or repairs anything.
 
 Every method may raise StoreFailed (the handle is poisoned: only `reopen` and `close` are legal then) and
-StoreClosed. Methods are called from several threads, but writes (`commit`, `destroy`, `reopen`) by one at a time;
+StoreClosed; those that read one room also RoomNotFound. Methods are called from several threads, but writes (`commit`, `destroy`, `reopen`) by one at a time;
 reads may run beside them.
 """
 
@@ -63,13 +63,16 @@ class RoomStore(Protocol):
         """Read every room's record in one contiguous scan and hold it against the witness.
 
         Cost does not depend on the number of entries. Damage to one room's record makes that room CORRUPTED;
-        raises StoreCorrupted for damage in what all rooms share.
+        raises StoreCorrupted for damage in what all rooms share. Nothing is repaired: the damage is found again at
+        the next start, unless the owner commits the CORRUPTED record.
         """
         ...
 
     def verify(self, room_id: RoomId) -> Damage | None:
-        """Check what a room needs to be entered: config, snapshot, queue, and that the newest stored entry is the
-        record's tail. Constant cost.
+        """Check what a room needs to be entered: config, creation facts, a snapshot of the record's `state_version`
+        (none for 0), as many queued inputs as `queued` says, and that the newest entry is the record's tail.
+
+        Constant cost. May run beside commits: it sees the room of one moment.
         """
         ...
 

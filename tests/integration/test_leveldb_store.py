@@ -15,7 +15,7 @@ import pytest
 from store_contract import T0, filled, new_record, remembering, room_id
 
 from backrooms_tui.model.entries import Tail
-from backrooms_tui.model.errors import RoomCorrupted, StoreBusy, StoreClosed, StoreCorrupted, StoreFailed
+from backrooms_tui.model.errors import ConfigInvalid, RoomCorrupted, StoreBusy, StoreClosed, StoreCorrupted, StoreFailed
 from backrooms_tui.model.room import QueuedInput
 from backrooms_tui.model.states import RoomState
 from backrooms_tui.persistence import keys
@@ -58,6 +58,21 @@ os.kill(os.getpid(), 9)
 """
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == -9, ended.stderr
+
+
+def test_a_command_that_opens_no_store_does_not_load_leveldb():
+    code = (
+        "import sys; from backrooms_tui.persistence.opening import open_store; "
+        "assert open_store(None).backend == open_store(None, backend='MEMORY').backend == 'MEMORY'; "
+        "assert not {'plyvel', 'asyncio', 'logging', 'textual'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=True, timeout=60)
+
+
+def test_an_unknown_backend_is_a_mistake_in_the_configuration(root):
+    with pytest.raises(ConfigInvalid):
+        open_store(root, backend="TAPE")
+    assert not root.exists()
 
 
 class TestPrivacy:
