@@ -31,9 +31,7 @@ from backrooms_tui.entity.process import EntityProcess, EntitySpec, ExitReport
 from backrooms_tui.model.entries import Draft, EntryType, Meta, Outcome
 from backrooms_tui.model.errors import BackroomsError
 from backrooms_tui.model.events import RoomChanged, Said, TurnStarted
-from backrooms_tui.model.ids import short
 from backrooms_tui.model.room import Damage, RoomRecord
-
 from backrooms_tui.persistence.records import UnstorableEntry
 
 from .ending import crash_error, end_turn, failure_error, lost_error, timeout_error, violation_error
@@ -119,7 +117,7 @@ class Driver:
             room.wants_entity = False
             room.spawn_error = error
             room.changed.notify_all()
-        self._engine.notice("ERROR", " ".join((short(room.id), error.code, *error.details)), room.id)
+        self._engine.notice("ERROR", " ".join((error.code, *error.details)), room.id)
 
     def _begin(self, room: LiveRoom, waiting: Pending) -> None:
         process = room.process
@@ -178,7 +176,7 @@ class Driver:
             case Log() | Silent():
                 pass  # an entity's log has no reader yet, and silence is what no output means anyway
             case Terminate():
-                self._engine.notice("INFO", f"{short(room.id)} ENTITY REQUESTS TERMINATION", room.id)
+                self._engine.notice("INFO", "ENTITY REQUESTS TERMINATION", room.id)
             case _ if turn is None or turn.ended:
                 self._violated(room, "PROTOCOL_VIOLATION", f"{type(frame).__name__.lower()} outside a turn")
             case Output():
@@ -232,13 +230,13 @@ class Driver:
         if room.turn is turn and not turn.ended:
             self._kill(room)
             self._end(room, turn, Outcome.TIMEOUT, error=timeout_error())
-            self._engine.notice("WARN", f"{short(room.id)} ENTITY_TIMEOUT AFTER {turn.timeout:g}s", room.id)
+            self._engine.notice("WARN", f"ENTITY_TIMEOUT AFTER {turn.timeout:g}s", room.id)
 
     def _violated(self, room: LiveRoom, code: str, reason: str) -> None:
         """The entity broke a rule: it is killed, and the turn, if one runs, ends."""
         turn, was_ready = room.turn, room.ready
         self._kill(room)
-        self._engine.notice("WARN", f"{short(room.id)} {code}: {reason}", room.id)
+        self._engine.notice("WARN", f"{code}: {reason}", room.id)
         if turn is not None and not turn.ended:
             self._end(room, turn, Outcome.VIOLATION, error=violation_error(code, reason))
         elif was_ready:
@@ -272,9 +270,9 @@ class Driver:
         cause = " ".join(report_lines(report)[1:2])
         if turn is not None and not turn.ended:
             self._end(room, turn, Outcome.CRASH, error=crash_error(report))
-            self._engine.notice("ERROR", f"{short(room.id)} ENTITY_CRASHED {cause}", room.id)
+            self._engine.notice("ERROR", f"ENTITY_CRASHED {cause}", room.id)
         elif was_ready:
-            self._engine.notice("WARN", f"{short(room.id)} ENTITY DIED BETWEEN INPUTS {cause}", room.id)
+            self._engine.notice("WARN", f"ENTITY DIED BETWEEN INPUTS {cause}", room.id)
             self._advance(room)
         else:
             self._init_died(room, cause)
@@ -292,7 +290,7 @@ class Driver:
                 room.corrupt(Damage("ENTITY_INIT_FAILED", f"/room/{room.id}/state", 0, time.time_ns()))
                 draft = Draft(EntryType.ERROR, f"ERROR: ENTITY_INIT_FAILED\n{why}", {Meta.CODE: "ENTITY_INIT_FAILED"})
                 self._record(room, draft)
-        self._engine.notice("ERROR" if hopeless else "WARN", f"{short(room.id)} ENTITY_INIT_FAILED {why}", room.id)
+        self._engine.notice("ERROR" if hopeless else "WARN", f"ENTITY_INIT_FAILED {why}", room.id)
         if not hopeless:
             self._advance(room)
 
@@ -324,7 +322,7 @@ class Driver:
             room.turn = turn
         error = lost_error(waiting.input.attempt, waiting.text)
         end_turn(self._engine, room, turn, Outcome.LOST, error=error, then=lambda: self._ended(room))
-        self._engine.notice("ERROR", f"{short(room.id)} INPUT_DISCARDED SEQ {turn.seq}", room.id)
+        self._engine.notice("ERROR", f"INPUT_DISCARDED SEQ {turn.seq}", room.id)
 
     def _retire(self, room: LiveRoom) -> None:
         with room.lock:
