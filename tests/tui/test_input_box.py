@@ -88,6 +88,15 @@ async def test_a_refusal_for_a_room_that_was_left_goes_to_its_draft():
         assert (app.box.text, app.drafts.draft(A)) == ("", "one")
 
 
+async def test_answers_out_of_order_find_their_inputs():
+    app = InputApp()
+    async with app.run_test(notifications=True) as pilot:
+        await pilot.press(*"one", "enter", *"exit", "enter")
+        app.box.accepted(2)
+        app.box.refused(QueueFull(), 1)
+        assert (app.box.text, app.drafts.history(A)) == ("one", ("exit",))
+
+
 async def test_each_room_has_its_own_draft():
     app = InputApp()
     async with app.run_test(notifications=True) as pilot:

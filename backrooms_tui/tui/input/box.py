@@ -30,6 +30,7 @@ CAPACITY = 4 * MAX_INPUT_SIZE
 class _Sent:
     """An input on its way."""
 
+    number: int
     room_id: RoomId
     text: str
 
@@ -38,12 +39,13 @@ class InputBox(Frame):
     """The entered room's input. Methods are for the app's loop."""
 
     class Submitted(Message):
-        """`enter`: answer with `accepted` or `refused`, in this order."""
+        """`enter`: answer with `accepted` or `refused`, naming its number or in this order."""
 
-        def __init__(self, room_id: RoomId, data: bytes) -> None:
+        def __init__(self, room_id: RoomId, data: bytes, number: int) -> None:
             super().__init__()
             self.room_id = room_id
             self.data = data
+            self.number = number
 
     def __init__(self, *, drafts: Drafts | None = None, id: str | None = None) -> None:  # noqa: A002 - Textual's word
         self.editor = Editor(self, capacity=CAPACITY)
@@ -58,6 +60,7 @@ class InputBox(Frame):
         self._message: str | None = None
         self._recall: Recall | None = None
         self._on_the_way: list[_Sent] = []
+        self._number = 0
         self._shown = ""
 
     @property
@@ -114,17 +117,17 @@ class InputBox(Frame):
             self._blocked = reason
             self._draw()
 
-    def accepted(self) -> None:
-        """The oldest input on its way is durable: it goes into the room's history."""
-        if self._on_the_way:
-            sent = self._on_the_way.pop(0)
+    def accepted(self, number: int | None = None) -> None:
+        """An input on its way (the oldest, when not named) is durable: it goes into the room's history."""
+        sent = self._answered(number)
+        if sent is not None:
             self.drafts.sent(sent.room_id, sent.text)
 
-    def refused(self, error: BackroomsError) -> None:
-        """The oldest input on its way was refused: its text comes back before what was typed since."""
-        if not self._on_the_way:
+    def refused(self, error: BackroomsError, number: int | None = None) -> None:
+        """An input on its way was refused: its text comes back before what was typed since."""
+        sent = self._answered(number)
+        if sent is None:
             return
-        sent = self._on_the_way.pop(0)
         if sent.room_id != self._room_id:
             kept = self.drafts.draft(sent.room_id)
             self.drafts.keep(sent.room_id, "\n".join(filter(None, (sent.text, kept))))
@@ -132,6 +135,13 @@ class InputBox(Frame):
         self._end_recall(keep=False)
         self._show("\n".join(filter(None, (sent.text, self.editor.text))))
         self._say(" ".join((error.code, *error.details)))
+
+    def _answered(self, number: int | None) -> _Sent | None:
+        for sent in self._on_the_way:
+            if number in (None, sent.number):
+                self._on_the_way.remove(sent)
+                return sent
+        return None
 
     def discard(self) -> bool:
         """Clear the draft into the history; False when there was none."""
@@ -155,10 +165,11 @@ class InputBox(Frame):
         if reason is not None or room_id is None:
             self._say(reason or "NO ROOM IS ENTERED")
             return
-        self._on_the_way.append(_Sent(room_id, text))
+        self._number += 1
+        self._on_the_way.append(_Sent(self._number, room_id, text))
         self._show("")
         self._draw()
-        self.post_message(self.Submitted(room_id, data))
+        self.post_message(self.Submitted(room_id, data, self._number))
 
     def _why_not(self, data: bytes) -> str | None:
         if not data.strip():
