@@ -220,6 +220,19 @@ async def test_pasted_controls_are_kept_and_shown_as_marks():
         assert app.sent == [(A, b"a\x1b]52;c;x\x07b[/]")]
 
 
+async def test_only_line_ends_of_a_paste_become_line_ends_of_the_draft():
+    app = InputApp()
+    odd = "a\x0bb\x0cc\x1cd\x85e\u2028f\u2029"
+    async with app.run_test(notifications=True) as pilot:
+        app.paste(odd + "\rx\r\ny\nz")
+        await app.until(lambda: app.box.text)
+        assert app.box.text == odd + "\nx\ny\nz"
+        app.box.show_room(B)
+        app.box.show_room(A)
+        await pilot.press("enter")
+        assert app.sent == [(A, (odd + "\nx\ny\nz").encode())]
+
+
 def keys(app: InputApp, text: str, gap: float) -> None:
     """Deliver keys as a terminal does that pastes without brackets."""
     now = time.monotonic()

@@ -6,6 +6,7 @@ scrubbed where it is drawn: pasted control characters would reach the operator's
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import ClassVar, Protocol
 
@@ -23,9 +24,27 @@ from .pace import GATHER, Pace
 _NOT_OURS = frozenset({"ctrl+x", "ctrl+c", "ctrl+v", "ctrl+z", "ctrl+y", "f6", "f7"})
 """Keys of `TextArea` that mean something else in the console, or belong to terminals."""
 
+_NEWLINE = re.compile("\r\n|\r|\n")
+
 
 def _keys(binding: BindingType) -> set[str]:
     return set(str(binding[0] if isinstance(binding, tuple) else binding.key).split(","))
+
+
+class _Verbatim(str):
+    """Text whose lines end at CR, LF or CRLF only.
+
+    `TextArea` calls `splitlines` on what it is given, which would turn a form feed or U+2028 in a paste into LF.
+    """
+
+    __slots__ = ()
+
+    def splitlines(self, keepends: bool = False) -> list[str]:
+        del keepends
+        lines = _NEWLINE.split(self)
+        if not lines[-1]:
+            lines.pop()
+        return lines
 
 
 class Owner(Protocol):
@@ -73,7 +92,7 @@ class Editor(TextArea, inherit_bindings=False):
     def replace_all(self, text: str) -> None:
         """Show another text, cursor at its end."""
         self._drop_gathered()
-        self.load_text(text)
+        self.load_text(_Verbatim(text))
         self.move_cursor(self.document.end)
 
     def get_line(self, line_index: int) -> Text:
@@ -169,6 +188,6 @@ class Editor(TextArea, inherit_bindings=False):
             self._owner.overflow(length)
             return
         start, end = self.selection
-        result = self.replace(text, start, end, maintain_selection_offset=False)
+        result = self.replace(_Verbatim(text), start, end, maintain_selection_offset=False)
         self.selection = Selection.cursor(result.end_location)
         self.record_cursor_width()
