@@ -17,7 +17,7 @@ CHANNELS = 3
 
 Message = dict[str, Any]
 """Host to zygote: {spawn: token, memory}. Back: {hello: facts} once, {spawned: token, pid} with a pidfd,
-{refused: token, errno}, {exited: token, pid, signal, status, address}."""
+{refused: token, errno}, {exited: token, pid, signal, status, address, sent}."""
 
 
 def send(channel: socket.socket, message: Message, descriptors: tuple[int, ...] = ()) -> None:

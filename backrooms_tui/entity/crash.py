@@ -12,16 +12,17 @@ import signal
 from backrooms_tui.model.scrub import scrub
 
 from .process import ExitReport
+from .tracing import FAULTS
 
 MAX_FRAMES = 32
 MAX_FRAME = 160
 """Characters of one frame."""
 OWN_ACCOUNT = "  (as reported by the entity)"
 
-_FAULTS = {signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE}
-"""Signals that come with an address."""
 _FRAME = re.compile(r'^ *File "([^"\n]*)", line (\d{1,9}),? in (.+)$', re.MULTILINE)
 _OLDEST_FIRST = "Traceback (most recent call last)"
+_RUNTIME = "/backrooms_tui/entity/runtime.py"
+"""Its frames, and those outside them, are the same in every death."""
 
 
 def report_lines(report: ExitReport) -> list[str]:
@@ -34,11 +35,16 @@ def report_lines(report: ExitReport) -> list[str]:
 
 
 def stack_frames(text: str) -> list[str]:
-    """`function (file:line)` of the frames in faulthandler's or a traceback's text, innermost first, scrubbed."""
-    found = [f"{name} ({path.rpartition('/')[2]}:{line})" for path, line, name in _FRAME.findall(text)]
+    """`function (file:line)` of the frames in faulthandler's or a traceback's text, innermost first, scrubbed.
+
+    They end where the entity was called by the runtime, if it was that far.
+    """
+    found = _FRAME.findall(text)
     if _OLDEST_FIRST in text:
         found.reverse()
-    return [scrub(frame[:MAX_FRAME]) for frame in found[:MAX_FRAMES]]
+    outside = next((n for n, (path, _, _) in enumerate(found) if n and path.endswith(_RUNTIME)), MAX_FRAMES)
+    frames = [f"{name} ({path.rpartition('/')[2]}:{line})" for path, line, name in found[: min(outside, MAX_FRAMES)]]
+    return [scrub(frame[:MAX_FRAME]) for frame in frames]
 
 
 def _cause(report: ExitReport) -> str:
@@ -55,6 +61,8 @@ def _signal_name(number: int) -> str:
 
 
 def _address(report: ExitReport) -> str:
-    if report.signal not in _FAULTS:
+    if report.sent:
+        return "NONE (raised by itself)"
+    if report.signal not in FAULTS:
         return "NONE"
     return "UNAVAILABLE" if report.address is None else f"0x{report.address:016x}"

@@ -21,7 +21,7 @@ import backrooms_tui
 
 from . import control
 from .control import Message
-from .sealed import SealedProcess
+from .sealed import NEVER_BORN, Death, SealedProcess
 
 HELLO_PATIENCE = 30.0
 """Seconds until a zygote has to say hello; it takes 0.2 to 0.4 s."""
@@ -176,10 +176,10 @@ class Link:
             self._rooms[message["spawned"]].born(message["pid"], descriptors[0])
         elif "refused" in message:
             self._due.discard(message["refused"])
-            self._rooms.pop(message["refused"]).died(number=None, status=None)
+            self._rooms.pop(message["refused"]).died(NEVER_BORN)
         else:
             room = self._rooms.pop(message["exited"])
-            room.died(number=message["signal"], status=message["status"])
+            room.died(Death(message["signal"], message["status"], message["address"], message["sent"]))
 
     def _end(self) -> None:
         with self._lock:

@@ -45,7 +45,9 @@ class ExitReport:
     stack: str
     """What the dying process wrote of its Python stack: the entity's own, untrusted text, at most 64 KiB."""
     address: int | None = None
-    """Fault address, where the kernel told it; None when unknown."""
+    """Fault address, where the kernel told it; None when there is none, or it is unknown."""
+    sent: bool = False
+    """The signal was sent, and no fault made it: so says the kernel. False when unknown."""
 
 
 class EntityProcess(Protocol):
@@ -114,8 +116,10 @@ class Seal:
 class EntityHost(Protocol):
     """The owner of the zygote."""
 
-    seal: Seal | None
-    """None until the zygote has said hello."""
+    @property
+    def seal(self) -> Seal | None:
+        """None until the zygote has said hello."""
+        ...
 
     def start(self) -> None:
         """Start the zygote, without waiting for it."""

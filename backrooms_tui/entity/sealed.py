@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from .frames import Closed, Frame
@@ -17,6 +18,19 @@ _CHUNK = 64 * 1024
 _READS = 4
 """Chunks taken at one call: all that a socket or pipe holds by default, and no more of a flood."""
 MAX_STACK = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """How a process ended, as the zygote tells it; see ExitReport."""
+
+    signal: int | None = None
+    status: int | None = None
+    address: int | None = None
+    sent: bool = False
+
+
+NEVER_BORN = Death()
 
 
 class SealedProcess:
@@ -94,7 +108,7 @@ class SealedProcess:
             if self._kill_asked:
                 self._signal()
 
-    def died(self, *, number: int | None, status: int | None, address: int | None = None) -> None:
+    def died(self, how: Death) -> None:
         """It has ended and is reaped, or will never be born: make the report and pass it on."""
         with self._lock:
             if self._pidfd is not None:
@@ -103,11 +117,12 @@ class SealedProcess:
             stack = _read(self._crash)[0][:MAX_STACK] if self._open else b""
             self.exit = ExitReport(
                 pid=self.pid or 0,
-                signal=number,
-                status=status,
-                killed_by_host=self._kill_asked and number == signal.SIGKILL,
+                signal=how.signal,
+                status=how.status,
+                killed_by_host=self._kill_asked and how.signal == signal.SIGKILL,
                 stack=stack.decode(errors="replace"),
-                address=address,
+                address=how.address,
+                sent=how.sent,
             )
         self._on_exit(self.exit)
 
@@ -116,7 +131,7 @@ class SealedProcess:
         with self._lock:
             self._signal()
             was_born = self._pidfd is not None
-        self.died(number=int(signal.SIGKILL) if was_born else None, status=None)
+        self.died(Death(signal=int(signal.SIGKILL)) if was_born else NEVER_BORN)
 
     def _signal(self) -> None:
         if self._pidfd is not None:

@@ -15,10 +15,11 @@ import signal
 import socket
 from typing import Any, NoReturn
 
-from . import control, preload, syscalls
+from . import control, preload
 from .child import CRASH, Birth, live, probe
 from .clock import ClockPlan
 from .control import Message
+from .tracing import Fault, resume, seize
 
 PROBE_MEMORY = 64 * 1024 * 1024
 PROBE_PATIENCE = 5.0
@@ -43,8 +44,6 @@ def main(descriptor: int) -> NoReturn:
     gc.collect()
     gc.freeze()
     gc.disable()
-    if syscalls.X86_64:
-        syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
     zygote.serve()
     os._exit(0)
 
@@ -56,6 +55,7 @@ class Zygote:
         self._channel = channel
         self._pid = os.getpid()
         self._rooms: dict[int, str] = {}
+        self._faults: dict[int, Fault] = {}
         self._clock_plan = ClockPlan.make()
 
     def serve(self) -> None:
@@ -112,9 +112,15 @@ class Zygote:
             parent=self._pid,
             clock_plan=self._clock_plan,
         )
+        held, release = os.pipe()
         pid = os.fork()
         if pid == 0:
+            os.close(release)
+            os.read(held, 1)  # ends when the parent closes its end: traced by then, or the parent is dead
             life(birth)
+        seize(pid)
+        os.close(held)
+        os.close(release)
         return pid
 
     def _reap(self) -> None:
@@ -122,22 +128,38 @@ class Zygote:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if pid == 0:
                 return
-            code = os.waitstatus_to_exitcode(status)
-            control.send(
-                self._channel,
-                {
-                    "exited": self._rooms.pop(pid),
-                    "pid": pid,
-                    "signal": -code if code < 0 else None,
-                    "status": code if code >= 0 else None,
-                },
-            )
+            if os.WIFSTOPPED(status):
+                self._remember(pid, resume(pid, status))
+            else:
+                self._report(pid, os.waitstatus_to_exitcode(status))
+
+    def _remember(self, pid: int, fault: Fault | None) -> None:
+        """Keep the last fault, but not for the signal with which faulthandler repeats it."""
+        before = self._faults.get(pid)
+        if fault is not None and (fault.address is not None or before is None or before.number != fault.number):
+            self._faults[pid] = fault
+
+    def _report(self, pid: int, code: int) -> None:
+        number = -code if code < 0 else None
+        fault = self._faults.pop(pid, None)
+        known = fault is not None and fault.number == number
+        control.send(
+            self._channel,
+            {
+                "exited": self._rooms.pop(pid),
+                "pid": pid,
+                "signal": number,
+                "status": code if code >= 0 else None,
+                "address": fault.address if fault is not None and known else None,
+                "sent": fault is not None and known and fault.address is None,
+            },
+        )
 
     def _end_rooms(self) -> None:
         for pid in self._rooms:
             os.kill(pid, signal.SIGKILL)
         for pid in self._rooms:
-            os.waitpid(pid, 0)
+            _await_death(pid)
 
     def _self_test(self) -> Message:
         """Seal one child and let it try everything; without the virtual clock when it does not work here."""
@@ -158,6 +180,12 @@ class Zygote:
             except TimeoutError:
                 answer = b""
             os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
+            _await_death(pid)
         found: Message = json.loads(answer) if answer else {"refused": "the sealed probe did not answer"}
         return found
+
+
+def _await_death(pid: int) -> None:
+    """Wait for a killed child; what it was stopped for before is no longer of interest."""
+    while os.WIFSTOPPED(os.waitpid(pid, 0)[1]):
+        pass

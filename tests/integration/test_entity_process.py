@@ -223,14 +223,28 @@ def test_an_unknown_kind_is_refused_at_once(shared_host):
 
 
 def test_a_real_segmentation_fault_is_reported_with_signal_and_stack(room):
-    frames = room.turn("import ctypes\ndef deep(): ctypes.string_at(0)\ndeep()")
+    frames = room.turn("import ctypes\ndef deep(): ctypes.string_at(0x1230)\ndeep()")
     assert isinstance(frames[-1], Closed)
     report = room.await_exit()
     assert (report.signal, report.status, report.killed_by_host) == (signal.SIGSEGV, None, False)
     lines = report_lines(report)
-    assert lines[:2] == ["FATAL: ENTITY_CRASHED", "SIGNAL: SIGSEGV"]
-    assert any("string_at" in line for line in lines)
-    assert "  #1 deep (input.py:2)" in lines
+    assert lines[:4] == ["FATAL: ENTITY_CRASHED", "SIGNAL: SIGSEGV", "ADDRESS: 0x0000000000001230", "STACK TRACE:"]
+    assert lines[4].startswith("  #0 string_at (")
+    assert lines[5:] == [
+        "  #1 deep (input.py:2)",
+        "  #2 <module> (input.py:3)",
+        "  #3 on_input (entity.py:8)",
+        "  (as reported by the entity)",
+    ]
+
+
+def test_a_signal_it_sent_itself_is_told_from_a_fault(room):
+    room.turn("import os; os.kill(os.getpid(), 11)")
+    assert report_lines(room.await_exit())[1:3] == ["SIGNAL: SIGSEGV", "ADDRESS: NONE (raised by itself)"]
+
+
+def test_an_entity_that_stops_itself_goes_on(room):
+    assert room.said("import os; os.kill(os.getpid(), 19); result = 'on'") == "on"
 
 
 @pytest.mark.parametrize(
@@ -266,7 +280,7 @@ def test_what_was_said_before_a_death_still_arrives(room):
         "import re; re.match('(a+)+b', 'a' * 64)",
         "10**10**8",
         "import select; select.poll().poll()",
-        "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)",
+        "import os, signal\nwhile True: os.kill(os.getpid(), signal.SIGSTOP)",
         'import os; os.write(3, b\'{"type":"out\'); import select; select.poll().poll()',
     ],
 )

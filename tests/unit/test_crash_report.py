@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import unicodedata
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,11 +16,15 @@ STACK = """Fatal Python error: Segmentation fault
 Current thread 0x00007f0000000000 (most recent call first):
   File "/usr/lib/python3.11/ctypes/__init__.py", line 519 in string_at
   File "entity.py", line 3 in on_input
+  File "/opt/lib/backrooms_tui/entity/runtime.py", line 90 in _turn
+  File "/opt/lib/backrooms_tui/entity/child.py", line 50 in live
 """
 
 
-def report(*, number=None, status=None, stack="", address=None) -> ExitReport:
-    return ExitReport(pid=1, signal=number, status=status, killed_by_host=False, stack=stack, address=address)
+def report(*, number=None, status=None, stack="", address=None, sent=False) -> ExitReport:
+    return ExitReport(
+        pid=1, signal=number, status=status, killed_by_host=False, stack=stack, address=address, sent=sent
+    )
 
 
 def test_a_fault_with_its_address_and_stack():
@@ -44,6 +49,10 @@ def test_a_death_without_a_fault_has_no_address():
     assert report_lines(report())[1] == "EXIT_STATUS: UNKNOWN"
 
 
+def test_a_signal_that_was_sent_has_no_address():
+    assert report_lines(report(number=signal.SIGSEGV, sent=True))[2] == "ADDRESS: NONE (raised by itself)"
+
+
 def test_a_signal_without_a_name_is_its_number():
     assert report_lines(report(number=250))[1] == "SIGNAL: 250"
 
@@ -57,4 +66,4 @@ def test_a_traceback_is_told_innermost_first_too():
 def test_no_stack_text_reaches_a_terminal_raw(path, name):
     lines = report_lines(report(number=signal.SIGSEGV, stack=f'  File "{path}", line 3 in {name}\n' * 40))
     assert len(lines) <= MAX_FRAMES + 5
-    assert all(line.isprintable() for line in lines)
+    assert not {unicodedata.category(char) for line in lines for char in line} & {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
