@@ -26,6 +26,8 @@ from .records import Damaged
 
 Row = tuple[bytes, bytes]
 """A key and its value."""
+_CUT = "Invalid argument"
+"""How LevelDB words a read beyond the end of a mapped table: as an I/O error, though the disk is well."""
 
 
 class View:
@@ -164,10 +166,11 @@ def _after(prefix: bytes) -> bytes:
 def _reads() -> Iterator[None]:
     try:
         yield
-    except plyvel.CorruptionError:
-        raise Damaged("CHECKSUM_MISMATCH", 0) from None
     except plyvel.Error as error:
-        raise StoreFailed(_reason(error)) from None
+        reason = _reason(error)
+        if isinstance(error, plyvel.IOError) and not reason.endswith(_CUT):
+            raise StoreFailed(reason) from None
+        raise Damaged("CHECKSUM_MISMATCH", 0, reason) from None
 
 
 def _reason(error: BaseException) -> str:

@@ -334,9 +334,8 @@ def _shared(root: Path, view: View, prefix: bytes, *, limit: int | None = None) 
     try:
         return view.prefixed(prefix, limit=limit)
     except Damaged as error:
-        raise StoreCorrupted(
-            f"KEY: {keys.printable(prefix)}", f"CORRUPTION_TYPE: {error.type}", _recovery(root)
-        ) from None
+        told = (error.reason,) if error.reason else ()
+        raise StoreCorrupted(f"KEY: {keys.printable(prefix)}", *told, _recovery(root)) from None
 
 
 def _recovery(root: Path) -> str:

@@ -51,12 +51,14 @@ class UnstorableEntry(BackroomsError):
 class Damaged(Exception):
     """Bytes that are not the record they should be. Stores turn it into Damage or RoomCorrupted."""
 
-    def __init__(self, type_: str, offset: int) -> None:
+    def __init__(self, type_: str, offset: int, reason: str | None = None) -> None:
         super().__init__(type_, offset)
         self.type = type_
         """A `Damage.type`."""
         self.offset = offset
         """Byte within the record at which it was seen."""
+        self.reason = reason
+        """A printable line with what the machinery below said of it, where it said anything."""
 
 
 def frame(kind: bytes, room_id: RoomId, body: bytes) -> bytes:

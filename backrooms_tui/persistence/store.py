@@ -5,8 +5,8 @@ The owner's supervisor keeps each room's `RoomRecord` in memory, seals new entri
 batch, refuses a commit whose `expected` tail is not the stored one, and never invents or repairs anything.
 
 Every method may raise StoreFailed (the handle is poisoned: only `reopen` and `close` are legal then) and
-StoreClosed; those that read one room also RoomNotFound. Methods are called from several threads, but writes (`commit`, `destroy`, `reopen`) by one at a time;
-reads may run beside them.
+StoreClosed; those that read one room also RoomNotFound. Methods are called from several threads, but writes
+(`commit`, `destroy`, `reopen`) by one at a time; reads may run beside them.
 """
 
 from __future__ import annotations

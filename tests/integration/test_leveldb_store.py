@@ -1,63 +1,28 @@
-"""The LevelDB store beside its contract: modes of files, damage of every kind, crashes, the witness."""
+"""The LevelDB store beside its contract: modes of files, ownership, crashes, readers beside writers."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
-import plyvel
 import pytest
-from store_contract import T0, filled, new_record, remembering, room_id
+from leveldb_places import A, kill_after, loaded, raw
+from store_contract import filled, remembering, room_id
 
 from backrooms_tui.model.entries import Tail
-from backrooms_tui.model.errors import ConfigInvalid, RoomCorrupted, StoreBusy, StoreClosed, StoreCorrupted, StoreFailed
-from backrooms_tui.model.room import QueuedInput
-from backrooms_tui.model.states import RoomState
+from backrooms_tui.model.errors import ConfigInvalid, StoreBusy, StoreClosed, StoreCorrupted, StoreFailed
 from backrooms_tui.persistence import keys
 from backrooms_tui.persistence.opening import open_store
 from backrooms_tui.persistence.store import RoomCommit
-
-A = room_id("a")
 
 
 @pytest.fixture
 def root(tmp_path):
     return tmp_path / "store"
-
-
-def loaded(root):
-    """Open, load and close: the records as a fresh start finds them."""
-    store = open_store(root)
-    try:
-        return {record.config.name: record for record in store.load().records}
-    finally:
-        store.close()
-
-
-def raw(root):
-    return plyvel.DB(str(root / "leveldb"), compression=None)
-
-
-def kill_after(root, script):
-    """Run `script` with an open store in a child that then dies as by kill -9."""
-    code = f"""
-import os, sys
-sys.path[:0] = {[str(Path(__file__).parent), str(Path(__file__).parents[2])]!r}
-from pathlib import Path
-from store_contract import *
-from backrooms_tui.persistence.opening import open_store
-store = open_store(Path({str(root)!r}))
-store.load()
-{script}
-os.kill(os.getpid(), 9)
-"""
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
-    assert ended.returncode == -9, ended.stderr
 
 
 def test_a_command_that_opens_no_store_does_not_load_leveldb():
@@ -133,267 +98,6 @@ class TestOneOwner:
             with pytest.raises(StoreCorrupted) as caught:
                 open_store(root)
             assert any(line.startswith("RECOVERY: ") for line in caught.value.details)
-
-
-class TestDamageInOneRoom:
-    @pytest.fixture
-    def two_rooms(self, root):
-        store = open_store(root)
-        for name in ("a", "b"):
-            stored = filled(store, name, 50)
-            record = stored.with_(state_version=1, queued=1)
-            queued = (QueuedInput(50, stored.tail.timestamp),)
-            store.commit([RoomCommit(record, stored.tail, snapshot=b"state", queue_put=queued)])
-        store.close()
-        return root
-
-    @pytest.mark.parametrize(
-        ("key", "how", "type_"),
-        [
-            (keys.state(A), "flip", "CHECKSUM_MISMATCH"),
-            (keys.state(A), "delete", "STATE_UNREADABLE"),
-            (keys.state(A), "zero", "CHECKSUM_MISMATCH"),
-            (keys.config(A), "flip", "CHECKSUM_MISMATCH"),
-            (keys.config(A), "delete", "STATE_UNREADABLE"),
-            (keys.metadata(A), "cut", "CHECKSUM_MISMATCH"),
-            (keys.queue(A, 50), "flip", "CHECKSUM_MISMATCH"),
-            (keys.queue(A, 50), "delete", "SEQUENCE_GAP"),
-            (keys.memory(A, T0 + 49), "flip", "CHECKSUM_MISMATCH"),
-            (keys.memory(A, T0 + 49), "delete", "MEMORY_LOG_TRUNCATED"),
-            (keys.memory(A, T0 + 49), "neighbour", "SEQUENCE_GAP"),
-            (keys.memory(A, T0 + 49), "stranger", "CHECKSUM_MISMATCH"),
-        ],
-        ids=str,
-    )
-    def test_what_entering_needs_is_checked_and_the_other_room_stays_sound(self, two_rooms, key, how, type_):
-        self.spoil(two_rooms, key, how)
-        store = open_store(two_rooms)
-        assert all(record.state is RoomState.ACTIVE for record in store.load().records)
-        damage = store.verify(A)
-        assert (damage.type, damage.where.startswith(f"/room/{A}/")) == (type_, True)
-        assert store.verify(room_id("b")) is None
-        assert len(store.read(room_id("b"))) == 50
-        store.close()
-
-    @pytest.mark.parametrize(
-        ("how", "type_"),
-        [("flip", "CHECKSUM_MISMATCH"), ("delete", "SEQUENCE_GAP"), ("neighbour", "SEQUENCE_GAP")],
-    )
-    @pytest.mark.parametrize("at", [0, 9, 10, 11, 25])
-    def test_a_damaged_or_missing_entry_is_met_by_every_page_over_it(self, two_rooms, at, how, type_):
-        """Also when the gap lies exactly between two pages."""
-        self.spoil(two_rooms, keys.memory(A, T0 + at), how)
-        store = open_store(two_rooms)
-        for walk in (self.forward, self.backward):
-            with pytest.raises(RoomCorrupted) as caught:
-                walk(store)
-            assert f"CORRUPTION_TYPE: {type_}" in caught.value.details
-            assert any(line.startswith("OFFSET: 0x0000000") for line in caught.value.details)
-        assert len(store.read(A, limit=20)) == 20, "sound pages stay readable"
-        store.close()
-
-    def test_a_record_taken_from_an_older_room_breaks_the_chain(self, two_rooms):
-        """An entry with the right number, time and room but another past is not ours."""
-        other = remembering(new_record("a"), *(f"other {n}" for n in range(50)))
-        with raw(two_rooms) as db:
-            db.put(keys.memory(A, T0 + 20), other.entries[20].blob)
-        store = open_store(two_rooms)
-        with pytest.raises(RoomCorrupted) as caught:
-            store.read(A)
-        assert "CORRUPTION_TYPE: CHAIN_MISMATCH" in caught.value.details
-        store.close()
-
-    @pytest.mark.parametrize("how", ["flip", "zero", "cut", "delete", "stranger"])
-    def test_a_room_without_a_readable_record_is_corrupted_again_at_every_start(self, two_rooms, how):
-        self.spoil(two_rooms, keys.index(A), how)
-        for _ in range(2):
-            found = loaded(two_rooms)
-            assert found["a"].state is RoomState.CORRUPTED
-            assert found["a"].damage.where == f"/index/{A}"
-            assert found["a"].tail.seq == 50, "the witness remembers how far it went"
-            assert found["b"].state is RoomState.ACTIVE
-
-    def test_a_corrupted_room_can_be_destroyed(self, two_rooms):
-        self.spoil(two_rooms, keys.index(A), "delete")
-        store = open_store(two_rooms)
-        store.load()
-        store.destroy(A)
-        store.close()
-        assert list(loaded(two_rooms)) == ["b"]
-        with raw(two_rooms) as db:
-            assert list(db.iterator(prefix=keys.room(A))) == []
-
-    @staticmethod
-    def spoil(root, key, how):
-        with raw(root) as db:
-            value = db.get(key)
-            changed = {
-                "flip": bytes([*value[:-1], value[-1] ^ 4]),
-                "zero": bytes(len(value)),
-                "cut": value[:-1],
-                "neighbour": db.get(key[:-20] + b"%020d" % (int(key[-20:]) - 1)) if how == "neighbour" else None,
-                "stranger": db.get(key.replace(A.encode(), room_id("b").encode())),
-                "delete": None,
-            }[how]
-            if changed is None and how == "neighbour":  # the first entry has none before it: take the one after
-                changed = db.get(key[:-20] + b"%020d" % (int(key[-20:]) + 1))
-            db.delete(key) if changed is None else db.put(key, changed)
-
-    @staticmethod
-    def forward(store):
-        cursor = 0
-        while page := store.read(A, after=cursor, limit=10):
-            cursor = page[-1].timestamp
-
-    @staticmethod
-    def backward(store):
-        cursor = None
-        while page := store.read(A, before=cursor, limit=10):
-            cursor = page[0].timestamp
-
-
-class TestWitness:
-    def test_after_a_clean_stop_every_cut_of_the_log_is_found(self, root, tmp_path):
-        """LevelDB itself takes a cut log for a crash in mid-write and says nothing."""
-        store = open_store(root)
-        stored = filled(store, "a", 3)
-        for n in range(3):
-            commit = remembering(stored, f"later {n}")
-            store.commit([commit])
-            stored = commit.record
-        store.close()
-        (log,) = (root / "leveldb").glob("*.log")
-        size = log.stat().st_size
-        for cut in range(0, size, 97):
-            copy = shutil.copytree(root, tmp_path / str(cut))
-            os.truncate(copy / "leveldb" / log.name, cut)
-            self.assert_told(copy)
-
-    def test_a_store_put_back_to_yesterday_is_found(self, root):
-        store = open_store(root)
-        stored = filled(store, "a", 3)
-        store.close()
-        yesterday = {file.name: file.read_bytes() for file in (root / "leveldb").iterdir()}
-        store = open_store(root)
-        store.load()
-        store.commit([RoomCommit(stored.with_(state=RoomState.IDLE), stored.tail)])
-        store.close()
-        for file in (root / "leveldb").iterdir():
-            file.unlink()
-        for name, content in yesterday.items():
-            (root / "leveldb" / name).write_bytes(content)
-        found = loaded(root)["a"]
-        assert (found.state, found.damage.type) == (RoomState.CORRUPTED, "STATE_UNREADABLE")
-
-    def test_after_a_crash_at_least_the_witnessed_memory_must_be_there(self, root):
-        kill_after(root, "r = filled(store, 'a', 5); store.write_witness(); store.commit([remembering(r, 'late')])")
-        (log,) = (root / "leveldb").glob("*.log")
-        whole = log.read_bytes()
-        log.write_bytes(whole[: len(whole) - 20])
-        assert loaded(root)["a"].tail.seq == 5, "what was acknowledged after the witness cannot be missed"
-        assert loaded(root)["a"].state is RoomState.ACTIVE
-
-    def test_after_a_crash_a_room_shorter_than_the_witness_is_corrupted(self, root):
-        kill_after(
-            root,
-            "r = filled(store, 'a', 5); c = remembering(r, 'late'); store.commit([c]); store.write_witness()",
-        )
-        (log,) = (root / "leveldb").glob("*.log")
-        log.write_bytes(log.read_bytes()[:-20])
-        for _ in range(2):
-            found = loaded(root)["a"]
-            assert (found.state, found.damage.type) == (RoomState.CORRUPTED, "MEMORY_LOG_TRUNCATED")
-
-    def test_after_a_crash_memory_must_have_gone_on_from_the_witnessed_entry(self, root):
-        kill_after(root, "r = filled(store, 'a', 5); store.write_witness(); store.commit([remembering(r, 'late')])")
-        other = remembering(new_record("a"), *(f"other {n}" for n in range(5)))
-        with raw(root) as db:
-            db.put(keys.memory(A, T0 + 4), other.entries[4].blob)
-        assert loaded(root)["a"].damage.type == "CHAIN_MISMATCH"
-
-    def test_a_missing_table_is_a_refusal_that_names_it(self, root):
-        store = open_store(root)
-        filled(store, "a", 3)
-        store.close()
-        open_store(root).close()
-        (table,) = (root / "leveldb").glob("*.ldb")
-        table.unlink()
-        with pytest.raises(StoreCorrupted) as caught:
-            open_store(root)
-        assert table.name in str(caught.value)
-
-    @pytest.mark.parametrize("gone", [["CURRENT"], ["CURRENT", "../witness"], ["MANIFEST*"]], ids=str)
-    def test_a_store_without_its_heart_is_refused_and_never_begun_anew(self, root, gone):
-        store = open_store(root)
-        filled(store, "a", 3)
-        store.close()
-        for pattern in gone:
-            for file in [root / "witness"] if pattern.startswith("..") else (root / "leveldb").glob(pattern):
-                file.unlink()
-        logs = {file: file.read_bytes() for file in (root / "leveldb").glob("*.log")}
-        with pytest.raises(StoreCorrupted):
-            open_store(root)
-        assert logs == {file: file.read_bytes() for file in (root / "leveldb").glob("*.log")}
-
-    @pytest.mark.parametrize("how", ["missing", "flipped", "cut", "empty"])
-    def test_a_store_with_rooms_is_refused_without_its_witness_until_an_operator_accepts_it(self, root, how):
-        store = open_store(root)
-        filled(store, "a", 3)
-        store.close()
-        witness = root / "witness"
-        content = witness.read_bytes()
-        {
-            "missing": witness.unlink,
-            "flipped": lambda: witness.write_bytes(bytes([*content[:30], content[30] ^ 1, *content[31:]])),
-            "cut": lambda: witness.write_bytes(content[:-1]),
-            "empty": lambda: witness.write_bytes(b""),
-        }[how]()
-        for _ in range(2):
-            with pytest.raises(StoreCorrupted) as caught:
-                open_store(root)
-            assert f"WITNESS: {witness}" in caught.value.details
-        (root / "witness.accept").touch()
-        assert loaded(root)["a"].state is RoomState.ACTIVE
-        assert not (root / "witness.accept").exists()
-        assert loaded(root)["a"].state is RoomState.ACTIVE
-
-    def test_it_is_due_after_64_acknowledged_commits_and_not_again_once_written(self, root):
-        store = open_store(root)
-        stored = filled(store, "a", 1)
-        for _ in range(62):
-            store.commit([RoomCommit(stored, stored.tail)])
-        assert not store.witness_due()
-        store.commit([RoomCommit(stored, stored.tail)])
-        assert store.witness_due()
-        store.write_witness()
-        assert not store.witness_due()
-        store.close()
-
-    def test_it_claims_nothing_that_was_not_synced(self, root):
-        """A power cut may take an unsynced commit; the room must not be called damaged for it."""
-        kill_after(
-            root,
-            "r = filled(store, 'a', 5); store.commit([remembering(r, 'unsynced')], sync=False); store.write_witness()",
-        )
-        (log,) = (root / "leveldb").glob("*.log")
-        log.write_bytes(log.read_bytes()[:-20])
-        found = loaded(root)["a"]
-        assert (found.tail.seq, found.state) == (5, RoomState.ACTIVE)
-
-    def test_a_start_that_changes_nothing_leaves_the_witness_alone(self, root):
-        store = open_store(root)
-        filled(store, "a", 1)
-        store.close()
-        before = (root / "witness").stat()
-        loaded(root)
-        assert (root / "witness").stat() == before
-
-    def assert_told(self, root):
-        try:
-            found = loaded(root)
-        except StoreCorrupted:
-            return
-        assert [record.state for record in found.values()] == [RoomState.CORRUPTED]
 
 
 class TestDestructionInMidCrash:

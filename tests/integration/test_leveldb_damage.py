@@ -1,0 +1,192 @@
+"""Damage of every kind and place: told, and confined to where it is."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+from leveldb_places import A, loaded, raw
+from store_contract import T0, filled, new_record, remembering, room_id
+
+from backrooms_tui.model.errors import RoomCorrupted, StoreCorrupted
+from backrooms_tui.model.room import QueuedInput
+from backrooms_tui.model.states import RoomState
+from backrooms_tui.persistence import keys
+from backrooms_tui.persistence.opening import open_store
+from backrooms_tui.persistence.store import RoomCommit
+
+
+@pytest.fixture
+def root(tmp_path):
+    return tmp_path / "store"
+
+
+class TestDamageInOneRoom:
+    @pytest.fixture
+    def two_rooms(self, root):
+        store = open_store(root)
+        for name in ("a", "b"):
+            stored = filled(store, name, 50)
+            record = stored.with_(state_version=1, queued=1)
+            queued = (QueuedInput(50, stored.tail.timestamp),)
+            store.commit([RoomCommit(record, stored.tail, snapshot=b"state", queue_put=queued)])
+        store.close()
+        return root
+
+    @pytest.mark.parametrize(
+        ("key", "how", "type_"),
+        [
+            (keys.state(A), "flip", "CHECKSUM_MISMATCH"),
+            (keys.state(A), "delete", "STATE_UNREADABLE"),
+            (keys.state(A), "zero", "CHECKSUM_MISMATCH"),
+            (keys.config(A), "flip", "CHECKSUM_MISMATCH"),
+            (keys.config(A), "delete", "STATE_UNREADABLE"),
+            (keys.metadata(A), "cut", "CHECKSUM_MISMATCH"),
+            (keys.queue(A, 50), "flip", "CHECKSUM_MISMATCH"),
+            (keys.queue(A, 50), "delete", "SEQUENCE_GAP"),
+            (keys.memory(A, T0 + 49), "flip", "CHECKSUM_MISMATCH"),
+            (keys.memory(A, T0 + 49), "delete", "MEMORY_LOG_TRUNCATED"),
+            (keys.memory(A, T0 + 49), "neighbour", "SEQUENCE_GAP"),
+            (keys.memory(A, T0 + 49), "stranger", "CHECKSUM_MISMATCH"),
+        ],
+        ids=str,
+    )
+    def test_what_entering_needs_is_checked_and_the_other_room_stays_sound(self, two_rooms, key, how, type_):
+        self.spoil(two_rooms, key, how)
+        store = open_store(two_rooms)
+        assert all(record.state is RoomState.ACTIVE for record in store.load().records)
+        damage = store.verify(A)
+        assert (damage.type, damage.where.startswith(f"/room/{A}/")) == (type_, True)
+        assert store.verify(room_id("b")) is None
+        assert len(store.read(room_id("b"))) == 50
+        store.close()
+
+    @pytest.mark.parametrize(
+        ("how", "type_"),
+        [("flip", "CHECKSUM_MISMATCH"), ("delete", "SEQUENCE_GAP"), ("neighbour", "SEQUENCE_GAP")],
+    )
+    @pytest.mark.parametrize("at", [0, 9, 10, 11, 25])
+    def test_a_damaged_or_missing_entry_is_met_by_every_page_over_it(self, two_rooms, at, how, type_):
+        """Also when the gap lies exactly between two pages."""
+        self.spoil(two_rooms, keys.memory(A, T0 + at), how)
+        store = open_store(two_rooms)
+        for walk in (self.forward, self.backward):
+            with pytest.raises(RoomCorrupted) as caught:
+                walk(store)
+            assert f"CORRUPTION_TYPE: {type_}" in caught.value.details
+            assert any(line.startswith("OFFSET: 0x0000000") for line in caught.value.details)
+        assert len(store.read(A, limit=20)) == 20, "sound pages stay readable"
+        store.close()
+
+    def test_a_record_taken_from_an_older_room_breaks_the_chain(self, two_rooms):
+        """An entry with the right number, time and room but another past is not ours."""
+        other = remembering(new_record("a"), *(f"other {n}" for n in range(50)))
+        with raw(two_rooms) as db:
+            db.put(keys.memory(A, T0 + 20), other.entries[20].blob)
+        store = open_store(two_rooms)
+        with pytest.raises(RoomCorrupted) as caught:
+            store.read(A)
+        assert "CORRUPTION_TYPE: CHAIN_MISMATCH" in caught.value.details
+        store.close()
+
+    @pytest.mark.parametrize("how", ["flip", "zero", "cut", "delete", "stranger"])
+    def test_a_room_without_a_readable_record_is_corrupted_again_at_every_start(self, two_rooms, how):
+        self.spoil(two_rooms, keys.index(A), how)
+        for _ in range(2):
+            found = loaded(two_rooms)
+            assert found["a"].state is RoomState.CORRUPTED
+            assert found["a"].damage.where == f"/index/{A}"
+            assert found["a"].tail.seq == 50, "the witness remembers how far it went"
+            assert found["b"].state is RoomState.ACTIVE
+
+    def test_a_corrupted_room_can_be_destroyed(self, two_rooms):
+        self.spoil(two_rooms, keys.index(A), "delete")
+        store = open_store(two_rooms)
+        store.load()
+        store.destroy(A)
+        store.close()
+        assert list(loaded(two_rooms)) == ["b"]
+        with raw(two_rooms) as db:
+            assert list(db.iterator(prefix=keys.room(A))) == []
+
+    @staticmethod
+    def spoil(root, key, how):
+        with raw(root) as db:
+            value = db.get(key)
+            changed = {
+                "flip": bytes([*value[:-1], value[-1] ^ 4]),
+                "zero": bytes(len(value)),
+                "cut": value[:-1],
+                "neighbour": db.get(key[:-20] + b"%020d" % (int(key[-20:]) - 1)) if how == "neighbour" else None,
+                "stranger": db.get(key.replace(A.encode(), room_id("b").encode())),
+                "delete": None,
+            }[how]
+            if changed is None and how == "neighbour":  # the first entry has none before it: take the one after
+                changed = db.get(key[:-20] + b"%020d" % (int(key[-20:]) + 1))
+            db.delete(key) if changed is None else db.put(key, changed)
+
+    @staticmethod
+    def forward(store):
+        cursor = 0
+        while page := store.read(A, after=cursor, limit=10):
+            cursor = page[-1].timestamp
+
+    @staticmethod
+    def backward(store):
+        cursor = None
+        while page := store.read(A, before=cursor, limit=10):
+            cursor = page[0].timestamp
+
+
+class TestDamageAnywhere:
+    """The short form of the damage campaigns: one bit flipped, or the file cut, all over a store that ended cleanly."""
+
+    SAMPLES = 12
+
+    @pytest.fixture(params=["in the log", "in a table"])
+    def sound(self, request, root):
+        store = open_store(root)
+        for name in ("a", "b", "c"):
+            stored = filled(store, name, 8)
+            record = stored.with_(state_version=1, queued=1)
+            queued = (QueuedInput(8, stored.tail.timestamp),)
+            store.commit([RoomCommit(record, stored.tail, snapshot=b"state", queue_put=queued)])
+        store.close()
+        if request.param == "in a table":
+            loaded(root)
+        return root
+
+    @pytest.mark.parametrize("how", ["flipped", "cut"])
+    def test_nothing_is_silently_wrong_or_missing(self, sound, tmp_path, how):
+        whole = self.everything(shutil.copytree(sound, tmp_path / "whole"))
+        told = 0
+        for file in (file for file in sound.rglob("*") if self.matters(file)):
+            content = file.read_bytes()
+            for at in range(0, len(content), max(1, len(content) // self.SAMPLES)):
+                copy = shutil.copytree(sound, tmp_path / "copy")
+                flipped = bytes([*content[:at], content[at] ^ 1 << at % 8, *content[at + 1 :]])
+                (copy / file.relative_to(sound)).write_bytes(flipped if how == "flipped" else content[:at])
+                try:
+                    assert self.everything(copy) == whole, f"{file.name} {how} at {at}"
+                except (StoreCorrupted, RoomCorrupted):
+                    told += 1
+                shutil.rmtree(copy)
+        assert told > 3 * self.SAMPLES
+
+    @staticmethod
+    def matters(file):
+        return file.is_file() and file.name not in ("LOCK", "LOG", "LOG.old", "owner.lock")
+
+    @staticmethod
+    def everything(root):
+        """All that faces can see. Raises for what is told to be damaged."""
+        store = open_store(root)
+        try:
+            seen = []
+            for record in store.load().records:
+                if record.state is RoomState.CORRUPTED or store.verify(record.id) is not None:
+                    raise RoomCorrupted
+                seen.append((record, store.read(record.id), store.queue(record.id), store.snapshot(record.id)))
+            return seen
+        finally:
+            store.close()
