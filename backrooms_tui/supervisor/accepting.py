@@ -59,7 +59,7 @@ def accept(
         room.accepting += 1
         try:
             ticket = engine.committer.enqueue(
-                commit, waits=True, then=lambda error: _queued(engine, room, commit, pending, error, kick)
+                commit, here=True, then=lambda error: _queued(engine, room, commit, pending, error, kick)
             )
         except BackroomsError:
             room.accepting -= 1

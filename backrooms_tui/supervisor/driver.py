@@ -31,7 +31,7 @@ from backrooms_tui.entity.process import EntityProcess, EntitySpec, ExitReport
 from backrooms_tui.model.entries import Draft, EntryType, Meta, Outcome
 from backrooms_tui.model.errors import BackroomsError
 from backrooms_tui.model.events import RoomChanged, Said, TurnStarted
-from backrooms_tui.model.room import Damage, RoomRecord
+from backrooms_tui.model.room import Damage, QueuedInput, RoomRecord
 from backrooms_tui.persistence.records import UnstorableEntry
 
 from .ending import crash_error, end_turn, failure_error, lost_error, timeout_error, violation_error
@@ -54,6 +54,8 @@ class Driver:
     def __init__(self, engine: Engine, worker: Worker) -> None:
         self._engine = engine
         self._worker = worker
+        self._turns = 0
+        """Turns at work in this thread; with no other it may write itself."""
 
     def kick(self, room: LiveRoom) -> None:
         """See to it that the room works on its next input, or has its entity, if it should."""
@@ -126,14 +128,9 @@ class Driver:
         with room.lock:
             turn = Turn(started, started.timeout or room.record.config.timeout, time.monotonic_ns())
             facts = room.facts()
-            try:
-                # Not synced: losing the marker costs one more attempt, never an input.
-                self._engine.committer.enqueue(room.seal(queue_put=(started,)), sync=False)
-            except BackroomsError:  # the store is unwell; the room is reloaded and kicked when it is well again
-                self._engine.slots.give()
-                return
             room.queue[0] = Pending(started, waiting.text)
             room.turn = turn
+        self._turns += 1
         self._engine.touch(room)
         self._set_alarm(room, turn.timeout, lambda: self._deadline(room, turn))
         self._engine.bus.publish(TurnStarted(room.id, turn.seq, turn.attempt, time.time_ns(), turn.timeout))
@@ -149,6 +146,16 @@ class Driver:
                 "room": facts,
             },
         )
+        self._mark_started(room, started)
+
+    def _mark_started(self, room: LiveRoom, started: QueuedInput) -> None:
+        """Note the attempt, while the entity already works. Not synced: losing the mark costs one more attempt."""
+        try:
+            with room.lock:
+                ticket = self._engine.committer.enqueue(room.seal(queue_put=(started,)), sync=False, here=True)
+        except BackroomsError:
+            return  # the store is unwell; the room is reloaded when it is well again
+        self._engine.committer.perform(ticket)
 
     def _send(self, process: EntityProcess, frame: dict[str, object]) -> None:
         if not process.send(frame):
@@ -305,7 +312,18 @@ class Driver:
         self, room: LiveRoom, turn: Turn, outcome: str, *, error: Draft | None = None, snapshot: bytes | None = None
     ) -> None:
         self._set_alarm(room, None)
-        end_turn(self._engine, room, turn, outcome, error=error, snapshot=snapshot, then=lambda: self._ended(room))
+        self._turns -= 1
+        alone = self._turns == 0 and room.process is not None
+        end_turn(
+            self._engine,
+            room,
+            turn,
+            outcome,
+            error=error,
+            snapshot=snapshot,
+            then=lambda: self._ended(room),
+            here=alone,
+        )
         if room.process is None and not room.halted:
             room.restarting = True
             self._spawn(room)
@@ -340,6 +358,7 @@ class Driver:
                 given_back = replace(turn.input, attempt=turn.input.attempt - 1)
                 room.queue[0] = Pending(given_back, room.queue[0].text)
                 room.turn = None
+                self._turns -= 1
                 self._engine.slots.give()
                 try:
                     self._engine.enqueue(room, room.seal(queue_put=(given_back,)), sync=False)
@@ -352,7 +371,8 @@ class Driver:
         turn = room.turn
         self._kill(room)
         with room.lock:
-            if turn is not None and not turn.ended and turn.holds_slot:
+            if turn is not None and not turn.ended:
+                self._turns -= 1
                 self._engine.slots.give()
             room.record, room.turn, room.loaded = record, None, False
             room.queue.clear()

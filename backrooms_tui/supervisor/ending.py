@@ -70,9 +70,12 @@ def end_turn(
     error: Draft | None = None,
     snapshot: bytes | None = None,
     then: Callable[[], None],
+    here: bool = False,
 ) -> None:
-    """Seal and queue the commit of a turn. When it is durable, watchers and waiters are told and `then` is called,
-    in the writing thread. When the write fails the room is reloaded and the input, still queued, runs again.
+    """Seal and queue the commit of a turn; with `here` write it in this thread if nobody else is writing.
+
+    When it is durable, watchers and waiters are told and `then` is called, in the writing thread. When the write
+    fails the room is reloaded and the input, still queued, runs again.
     """
     latency = time.monotonic_ns() - turn.started
     turn.ended = True
@@ -88,9 +91,11 @@ def end_turn(
                 then()
 
         try:
-            engine.committer.enqueue(commit, then=written)
+            ticket = engine.committer.enqueue(commit, then=written, here=here)
         except BackroomsError as refused:
             written(refused)
+            return
+    engine.committer.perform(ticket)
 
 
 def _seal(

@@ -86,7 +86,7 @@ class Engine:
         """Seal under the lock, write, wait, tell watchers. Not from worker threads. Raises StoreFailed."""
         with room.lock:
             commit = seal()
-            ticket = self.committer.enqueue(commit, waits=True)
+            ticket = self.committer.enqueue(commit, here=True)
         self.committer.finish(ticket)
         self.tell_commit(room, commit)
         return commit

@@ -216,7 +216,7 @@ class Supervisor:
             room.changed.notify_all()
         self._halt(room)
         try:
-            ticket = self._engine.committer.enqueue(destroy=room_id, waits=True)
+            ticket = self._engine.committer.enqueue(destroy=room_id, here=True)
             self._engine.committer.finish(ticket)
         except BackroomsError:
             room.halted = room.gone = False
