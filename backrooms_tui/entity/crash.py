@@ -11,8 +11,7 @@ import signal
 
 from backrooms_tui.model.scrub import scrub
 
-from .process import ExitReport
-from .tracing import FAULTS
+from .process import FAULTS, ExitReport
 
 MAX_FRAMES = 32
 MAX_FRAME = 160

@@ -15,7 +15,6 @@ from .link import Link
 from .parse import VERSION
 from .process import EntitySpec, ExitReport, Seal
 from .sealed import SealedProcess
-from .selftest import seal_of
 
 KINDS = ("reference", "python")
 
@@ -31,7 +30,7 @@ class ZygoteHost:
     @property
     def seal(self) -> Seal | None:
         link = self._link
-        return seal_of(link.facts) if link is not None and link.facts and "refused" not in link.facts else None
+        return Seal.of(link.facts) if link is not None and link.facts and "refused" not in link.facts else None
 
     @property
     def zygote_pid(self) -> int | None:

@@ -7,7 +7,6 @@ ended stays ended: the host makes another.
 from __future__ import annotations
 
 import os
-import secrets
 import select
 import socket
 import subprocess
@@ -72,7 +71,7 @@ class Link:
         """Ask for a child; takes `descriptors` over. False when the link has ended and nothing was asked."""
         with self._lock:
             if not self.ended:
-                token = secrets.token_hex(8)
+                token = os.urandom(8).hex()
                 self._rooms[token] = process
                 if not self._due:
                     self._heard = max(self._heard, time.monotonic())

@@ -7,11 +7,15 @@ which the zygote reports; `on_exit` is called with it in the host's zygote threa
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from .frames import Frame
+
+FAULTS = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE})
+"""Signals that come with an address when a fault, and not a process, sends them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,23 @@ class Seal:
     native_code: str
     memory: str
     time: str
+
+    @classmethod
+    def of(cls, found: Mapping[str, Any]) -> Seal:
+        """The rows from what a sealed probe found: see selftest.facts."""
+        walls = f"seccomp, landlock {found['landlock']}" if found["landlock"] else "seccomp"
+
+        def row(name: str, how: str, *, otherwise: str = "UNSEALED") -> str:
+            return f"SEALED ({how})" if found[name] else otherwise
+
+        return cls(
+            filesystem=row("files", walls),
+            network=row("network", walls),
+            process=row("process", "no children, no threads"),
+            native_code=row("native", "seccomp"),
+            memory="BOUNDED (address space)" if found["memory"] else "UNBOUNDED",
+            time=row("time", "virtual clock", otherwise="VISIBLE"),
+        )
 
     def lines(self) -> tuple[str, ...]:
         return (

@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from .process import Seal
 from .seal import Applied
 
 _SECOND = 1_000_000_000
@@ -53,23 +52,6 @@ def facts(applied: Applied, memory_limit: int) -> Facts:
         "memory": _all_refused(lambda: mmap.mmap(-1, memory_limit + mmap.PAGESIZE)),
         "time": applied.clock is not None and _clock_is_ours(applied),
     }
-
-
-def seal_of(found: Facts) -> Seal:
-    """The rows that faces print, from the facts."""
-    walls = f"seccomp, landlock {found['landlock']}" if found["landlock"] else "seccomp"
-
-    def row(name: str, how: str, *, otherwise: str = "UNSEALED") -> str:
-        return f"SEALED ({how})" if found[name] else otherwise
-
-    return Seal(
-        filesystem=row("files", walls),
-        network=row("network", walls),
-        process=row("process", "no children, no threads"),
-        native_code=row("native", "seccomp"),
-        memory="BOUNDED (address space)" if found["memory"] else "UNBOUNDED",
-        time=row("time", "virtual clock", otherwise="VISIBLE"),
-    )
 
 
 def _all_refused(*attempts: Callable[[], object]) -> bool:

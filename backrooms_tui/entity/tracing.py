@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import ctypes
 import os
-import signal
 import struct
 from dataclasses import dataclass
+
+from .process import FAULTS
 
 _SEIZE = 0x4206
 _GET_SIGNAL = 0x4202
@@ -20,9 +21,6 @@ _EXIT_KILL = 0x100000
 _SIGINFO_SIZE = 128
 _EVENT_STOP = 128
 """In the high byte of a stop that is no signal's."""
-
-FAULTS = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE})
-"""Signals that come with an address when a fault, and not a process, sends them."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.ptrace.restype = ctypes.c_long

@@ -50,6 +50,7 @@ class Room:
     def await_ready(self) -> list[Frame]:
         frames = self.frames_until(lambda f: isinstance(f, Ready | Closed | Violation))
         assert isinstance(frames[-1], Ready), frames
+        await_condition(lambda: self.process.pid is not None, "the zygote's answer, which another thread takes")
         return frames
 
     def begin(self, text: str) -> None:
