@@ -62,9 +62,9 @@ class View:
     def prefixed(self, prefix: bytes, *, limit: int | None = None) -> list[Row]:
         return self.rows(prefix, _after(prefix), limit=limit)
 
-    def keys(self, prefix: bytes, *, limit: int) -> list[bytes]:
-        """Keys alone, for removal: what is to go need not be intact, so checksums are not asked."""
-        with _reads(), self._source.iterator(prefix=prefix, include_value=False) as keys:
+    def keys(self, prefix: bytes, *, start: bytes, limit: int) -> list[bytes]:
+        """Keys alone from `start` on, for removal: what is to go need not be intact, so checksums are not asked."""
+        with _reads(), self._source.iterator(start=start, stop=_after(prefix), include_value=False) as keys:
             return list(islice(keys, limit))
 
 

@@ -107,7 +107,7 @@ class LevelDbStore:
         lost = held_against(witness, view, record, mark)
         if lost is None:
             if witness.marks.get(room_id) != mark:
-                self._witness.acknowledge({room_id: mark}, commits=1, synced=True)
+                self._witness.acknowledge({room_id: mark}, commits=1, synced=False)
             return record
         return record.with_(state=RoomState.CORRUPTED, damage=lost)
 
@@ -133,12 +133,13 @@ class LevelDbStore:
         self._witness.acknowledge(marks, commits=len(commits), synced=sync)
 
     def destroy(self, room_id: RoomId) -> None:
+        known = self._known.get(room_id)
         batch = self._db.batch(sync=True)
         batch.put(keys.destroyed(room_id), b"")
         batch.delete(keys.index(room_id))
         self._witness.before_writing()
         self._db.write(batch)
-        self._end_destruction(room_id)
+        self._end_destruction(room_id, erase=known is not None and known.state is not RoomState.CORRUPTED)
 
     def _end_destructions(self) -> None:
         """Remove what is left of rooms whose destruction was cut short."""
@@ -147,36 +148,37 @@ class LevelDbStore:
         for key, _ in marked:
             if (room_id := keys.room_of(key)) is not None:
                 self._witness.before_writing()
-                self._end_destruction(room_id)
+                self._end_destruction(room_id, erase=False)
 
-    def _end_destruction(self, room_id: RoomId) -> None:
+    def _end_destruction(self, room_id: RoomId, *, erase: bool) -> None:
         """Once the index record is durably gone so is the room: sweep up, and erase the bytes from the tables.
 
         The mark goes last, and after the witness has forgotten the room: until then a crash leaves either a room
-        that the witness does not miss or a mark that says why it is missing.
+        that the witness does not miss or a mark that says why it is missing. Erasing is not tried again after a
+        crash, nor around known damage: a rewrite that meets a damaged table makes LevelDB refuse all writes.
         """
-        known = self._known.pop(room_id, None)
+        self._known.pop(room_id, None)
         self._witness.forget(room_id)
         self._witness.write()
         ranges = (keys.room(room_id), keys.index(room_id))
-        # LevelDB erases only what lies in a table below the deletion: first push the values down, then their end.
-        # Not around damage: a rewrite that meets a damaged table makes LevelDB refuse all further writes.
-        erase = known is None or known.state is not RoomState.CORRUPTED
-        if erase:
+        if erase:  # values leave only from a table below the one with their deletion: push them down first
             self._db.rewrite(*ranges)
         self._sweep(room_id)
         if erase:
             self._db.rewrite(*ranges)
 
     def _sweep(self, room_id: RoomId) -> None:
+        """Delete all keys of a room, then the mark of its destruction."""
+        start = keys.room(room_id)
         last = False
         while not last:
             with self._db.reading() as view:
-                found = view.keys(keys.room(room_id), limit=_SWEEP)
+                found = view.keys(keys.room(room_id), start=start, limit=_SWEEP)
             last = len(found) < _SWEEP
             batch = self._db.batch(sync=last)
             for key in found:
                 batch.delete(key)
+                start = key
             if last:
                 batch.delete(keys.destroyed(room_id))
             self._db.write(batch)
@@ -276,17 +278,18 @@ class LevelDbStore:
     def close(self) -> None:
         if self._db.gate.closed:
             return
-        sound = not self._db.gate.barred
         try:
-            if sound and self._witness.unsynced:
+            if self._witness.unsynced and not self._db.gate.barred:
                 self._db.write(self._db.batch(sync=True))
                 self._witness.acknowledge({}, commits=0, synced=True)
-            self._db.close()
-            if sound:
-                self._witness.write(clean=self._marks_complete)
         finally:
+            sound = not self._db.gate.barred
             self._db.close()
-            self.lock.release()
+            try:
+                if sound:
+                    self._witness.write(clean=self._marks_complete)
+            finally:
+                self.lock.release()
 
     def _stored(self, room_id: RoomId) -> RoomRecord | None:
         if (known := self._known.get(room_id)) is not None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 
 import pytest
 from leveldb_places import A, loaded, raw
 from store_contract import T0, filled, new_record, remembering, room_id
 
-from backrooms_tui.model.errors import RoomCorrupted, StoreCorrupted
+from backrooms_tui.model.errors import RoomCorrupted, StoreCorrupted, StoreFailed
 from backrooms_tui.model.room import QueuedInput
 from backrooms_tui.model.states import RoomState
 from backrooms_tui.persistence import keys
@@ -108,6 +109,28 @@ class TestDamageInOneRoom:
         assert list(loaded(two_rooms)) == ["b"]
         with raw(two_rooms) as db:
             assert list(db.iterator(prefix=keys.room(A))) == []
+
+    def test_destroying_a_room_with_a_damaged_table_harms_no_other(self, root):
+        """LevelDB refuses all writes once a rewrite has met the damage; the store must come back and be rid of it."""
+        store = open_store(root)
+        filled(store, "a", 2000)
+        filled(store, "b", 50)
+        store.close()
+        loaded(root)
+        table = max((root / "leveldb").glob("*.ldb"), key=lambda file: file.stat().st_size)
+        content = bytearray(table.read_bytes())
+        content[len(content) // 2] ^= 1
+        table.write_bytes(content)
+        store = open_store(root)
+        rooms = {record.id: record for record in store.load().records}
+        with suppress(StoreFailed):
+            store.destroy(A)
+        store.reopen()
+        assert [record.id for record in store.load().records] == [room_id("b")]
+        store.commit([remembering(rooms[room_id("b")], "still here")])
+        assert store.read(room_id("b"))[-1].content == "still here"
+        store.close()
+        assert list(loaded(root)) == ["b"]
 
     @staticmethod
     def spoil(root, key, how):

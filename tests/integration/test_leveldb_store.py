@@ -104,7 +104,7 @@ class TestDestructionInMidCrash:
     def test_a_room_whose_removal_was_cut_short_is_wholly_gone_after_the_next_load(self, root):
         kill_after(
             root,
-            "filled(store, 'a', 5); store.write_witness(); store._end_destruction = lambda room_id: None; "
+            "filled(store, 'a', 5); store.write_witness(); store._end_destruction = lambda room_id, **_: None; "
             "store.destroy(room_id('a'))",
         )
         with raw(root) as db:
