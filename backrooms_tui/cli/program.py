@@ -97,7 +97,7 @@ def _tell(error: Exception, words: Sequence[str]) -> int:
 
 def _wants_json(words: Sequence[str]) -> bool:
     """Also of a command line that could not be parsed."""
-    pairs = zip(words, [*words[1:], ""], strict=True)
+    pairs = zip(words, [*words, ""][1:], strict=True)
     return "--json" in words or any(
         word in ("--format=json", "--format=jsonl") or (word == "--format" and value.startswith("json"))
         for word, value in pairs
