@@ -52,6 +52,11 @@ class Turn:
     ended: bool = False
     """Its commit is queued; nothing more may be added."""
     holds_slot: bool = True
+    metadata: dict[str, Any] = field(init=False)
+    """Of every line it says: shared, because a turn may say 65,536 lines and a dict takes 230 bytes."""
+
+    def __post_init__(self) -> None:
+        self.metadata = {Meta.INPUT: self.seq}
 
     @property
     def seq(self) -> int:
@@ -68,7 +73,7 @@ class Turn:
             lines.pop()  # a trailing newline ends the last line, it does not begin another
         self.outputs += len(lines)
         first = len(self.said)
-        self.said.extend(Draft(EntryType.OUTPUT, line, {Meta.INPUT: self.seq}) for line in lines)
+        self.said.extend(Draft(EntryType.OUTPUT, line, self.metadata) for line in lines)
         return [(first + i, line) for i, line in enumerate(lines)]
 
     def observe(self, text: str, data: Any) -> int:
