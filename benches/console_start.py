@@ -64,7 +64,7 @@ def main() -> None:
         }
         for count in (1, 1024):
             own = {**environment, "ROOM_PERSISTENCE_PATH": str(home / f"rooms-{count}")}
-            cases[f"rooms-{count}"] = (console, (f"ROOMS {count}".encode(), b"COMMAND", b"HELP"), own)
+            cases[f"rooms-{count}"] = (console, (f"ROOMS {count}".encode(), b"INSPECT", b"LEAVE"), own)
         times: dict[str, list[float]] = {name: [] for name in cases}
         for _ in range(rounds):
             for name, (command, markers, env) in cases.items():
