@@ -14,7 +14,7 @@ import traceback
 from dataclasses import dataclass
 from typing import NoReturn
 
-from . import selftest
+from . import selftest, syscalls
 from .channel import Channel
 from .clock import ClockPlan
 from .runtime import Runtime
@@ -26,7 +26,7 @@ FAILED = 70
 """Exit status when the runtime itself could not go on, or an entity could not be built."""
 MAX_CRASH = 16 * 1024
 """Bytes of a traceback left behind; the pipe takes 64 KiB without a reader."""
-_LAST_DESCRIPTOR = 2**31 - 1
+_LAST_DESCRIPTOR = 2**32 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def _take_channels(birth: Birth) -> None:
     places = ((birth.captured, 1), (birth.captured, 2), (birth.frames, FRAMES), (birth.crash, CRASH))
     for descriptor, place in places:
         os.dup2(descriptor, place)
-    os.closerange(CRASH + 1, _LAST_DESCRIPTOR)
+    syscalls.call(syscalls.CLOSE_RANGE, CRASH + 1, _LAST_DESCRIPTOR, 0)
 
 
 def _leave(end: SystemExit) -> NoReturn:

@@ -26,7 +26,10 @@ HELLO_PATIENCE = 30.0
 """Seconds until a zygote has to say hello; it takes 0.2 to 0.4 s."""
 SPAWN_PATIENCE = 5.0
 """Seconds without a sign of life while an answer is due; then the zygote is replaced."""
-_END_PATIENCE = 5.0
+_STOP_PATIENCE = 5.0
+"""Seconds for a zygote to end its rooms and itself; 1,024 rooms take about one."""
+_DEATH_PATIENCE = 0.1
+"""Seconds for a zygote that has closed its channel; a deaf one never does."""
 _BOOTSTRAP = (
     "import sys; sys.path.append(sys.argv[1]); from backrooms_tui.entity.zygote import main; main(int(sys.argv[2]))"
 )
@@ -59,7 +62,12 @@ class Link:
         self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._channel.setblocking(False)
         with theirs:
-            self._zygote = _start(theirs.fileno(), self._errors)
+            try:
+                self._zygote = _start(theirs.fileno(), self._errors)
+            except OSError:
+                self._channel.close()
+                _close_all((self._wake, self._errors))
+                raise
         self._thread = threading.Thread(target=self._run, name="zygote", daemon=True)
         self._thread.start()
 
@@ -74,11 +82,11 @@ class Link:
                 token = os.urandom(8).hex()
                 self._rooms[token] = process
                 if not self._due:
-                    self._heard = max(self._heard, time.monotonic())
+                    self._heard = time.monotonic()
+                    os.eventfd_write(self._wake, 1)  # from now on an answer is due
                 self._due.add(token)
                 self._outbox.append(({"spawn": token, "memory": memory_limit}, descriptors))
                 self._send_outbox()
-                os.eventfd_write(self._wake, 1)
                 return True
         _close_all(descriptors)
         return False
@@ -113,16 +121,18 @@ class Link:
                 return False
             self._send_outbox()
             overdue = bool(self._due or self.facts is None) and self._patience() == 0
-        self._unsent = deque(p for p in self._take_unsent() if not p.flush())
+        self._flush_unsent()
         if events.get(self._channel.fileno(), 0) & ~select.POLLOUT:
             return self._listen()
         return not overdue
 
-    def _take_unsent(self) -> list[SealedProcess]:
+    def _flush_unsent(self) -> None:
         with self._lock:
             waiting = list(self._unsent)
             self._unsent.clear()
-        return waiting
+        rest = [process for process in waiting if not process.flush()]
+        with self._lock:
+            self._unsent.extend(rest)
 
     def _poller(self) -> select.poll:
         poller = select.poll()
@@ -177,29 +187,35 @@ class Link:
             self._due.discard(message["refused"])
             self._rooms.pop(message["refused"]).died(NEVER_BORN)
         else:
+            self._due.discard(message["exited"])
             room = self._rooms.pop(message["exited"])
             room.died(Death(message["signal"], message["status"], message["address"], message["sent"]))
 
     def _end(self) -> None:
+        """End the zygote, and with it every room; then tell the rooms' owners."""
         with self._lock:
+            self._channel.close()
+            for room in self._rooms.values() if self._stopping else ():
+                room.kill()
+        self._await_zygote()
+        with self._lock:
+            self.last_words = _tail(self._errors)
             self.ended = True
             while self._outbox:
                 _close_all(self._outbox.popleft()[1])
             rooms = list(self._rooms.values())
             self._rooms.clear()
+            os.close(self._errors)
             os.close(self._wake)
-            self._channel.close()
-        for room in rooms if self._stopping else ():
-            room.kill()
+        for room in rooms:
+            room.orphaned()
+
+    def _await_zygote(self) -> None:
         try:
-            self._zygote.wait(_END_PATIENCE if self._stopping else 0.1)
+            self._zygote.wait(_STOP_PATIENCE if self._stopping else _DEATH_PATIENCE)
         except subprocess.TimeoutExpired:
             self._zygote.kill()
             self._zygote.wait()
-        self.last_words = _tail(self._errors)
-        os.close(self._errors)
-        for room in rooms:
-            room.orphaned()
 
 
 def _start(channel: int, errors: int) -> subprocess.Popen[bytes]:

@@ -98,7 +98,11 @@ class Zygote:
             for descriptor in descriptors:
                 os.close(descriptor)
         self._rooms[pid] = token
-        handle = os.pidfd_open(pid)
+        try:
+            handle = os.pidfd_open(pid)
+        except OSError:
+            os.kill(pid, signal.SIGKILL)  # nobody could: its death is the answer
+            return
         control.send(self._channel, {"spawned": token, "pid": pid}, (handle,))
         os.close(handle)
 

@@ -40,10 +40,13 @@ class Room:
         """Frames up to one that `stop`s; fails when the deadline passes first."""
         frames: list[Frame] = []
         deadline = time.monotonic() + patience
+        poller = select.poll()
+        for fileno in self.process.filenos():
+            poller.register(fileno, select.POLLIN)
         while not any(map(stop, frames)):
-            ready, _, _ = select.select(self.process.filenos(), [], [], max(0, deadline - time.monotonic()))
+            ready = poller.poll(max(0, deadline - time.monotonic()) * 1000)
             assert ready, f"nothing more came after {frames[-3:]}"
-            for fileno in ready:
+            for fileno, _ in ready:
                 frames += self.process.receive(fileno)
         return frames
 
@@ -85,4 +88,4 @@ def await_condition(holds: Callable[[], bool], what: str, *, patience: float = P
     deadline = time.monotonic() + patience
     while not holds():
         assert time.monotonic() < deadline, f"never: {what}"
-        select.select([], [], [], 0.002)
+        select.poll().poll(2)
