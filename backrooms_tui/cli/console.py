@@ -16,4 +16,4 @@ def console(shell: Shell) -> int:
 
     settings = shell.settings()
     with shell.service(on_fault=keep) as service:
-        return run_console(service, settings)
+        return run_console(service, settings, on_fault=record_fault)

@@ -1,256 +1,34 @@
-"""`run_console`: the console from a terminal to a terminal. `BackroomsApp` composes, routes and owns nothing else.
-
-Every key press meets the keymap first, by what has the focus; what the keymap does not know goes on to the widget.
-Textual's own bindings, command palette, animations and blinking cursors are off: an idle console writes nothing.
-"""
+"""`run_console`: the console from a terminal to a terminal, and an orderly end whatever ended it."""
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import os
 import signal
 import sys
-import time
-from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING
-
-from textual import events
-from textual.app import App
-from textual.driver import Driver
-from textual.message import Message
-from textual.messages import ExitApp
 
 from backrooms_tui.config.paths import state_directory, user_config
 from backrooms_tui.config.resources import config_path
 from backrooms_tui.config.settings import Settings
-from backrooms_tui.model.errors import BackroomsError, UsageError
-from backrooms_tui.model.ids import RoomId
+from backrooms_tui.model.errors import BackroomsError
 from backrooms_tui.model.room import RoomConfig
-from backrooms_tui.model.views import RoomView
 from backrooms_tui.service import RoomService
 
-from .actions import Focus
-from .calls import Outcome, ServiceCalls
-from .commands import Prompts
-from .console_actions import ConsoleActions
-from .desk import Desk
-from .dialogs.sheet import Dialog
-from .driver import ConsoleDriver
-from .feed import FLUSHES_PER_SECOND, Feed
-from .handlers import Handlers
-from .keymap import Keymap, key_name, load_keymap
+from .console_app import BackroomsApp, OnFault, unwritten_fault
+from .keymap import load_keymap
 from .leaving import exit_line
-from .log.view import LogView
-from .room_filter import parse_filter
-from .rooms_model import RoomsModel
-from .screen import ConsoleScreen
-from .terminal import RESTORE_TITLE, SAVE_TITLE, fitting_theme, operator, require_terminal, title_sequence
-from .themes import load_themes, stylesheets
-from .verbs import Verbs
-from .view_state import ViewState, load_view, save_view
+from .terminal import RESTORE_TITLE, operator, require_terminal
+from .view_state import load_view, save_view
 
-if TYPE_CHECKING:
-    from .input.box import InputBox
-
-IN_DIALOGS = frozenset({"console.leave-now", "console.stop", "screen.redraw"})
-"""Actions whose keys reach through a dialog or a typed line."""
-TRUECOLOUR = MappingProxyType({"TERM": "xterm-256color", "COLORTERM": "truecolor"})
+__all__ = ["BackroomsApp", "run_console"]
 
 
-class FeedRang(Message):
-    """The feed's buffer is no longer empty."""
-
-
-class CallEnded(Message):
-    """A service call is over."""
-
-    def __init__(self, outcome: Outcome) -> None:
-        super().__init__()
-        self.outcome = outcome
-
-
-class BackroomsApp(App[int]):
-    """The console over a service. `view` is what the last one looked like; `clock` gives nanoseconds."""
-
-    ENABLE_COMMAND_PALETTE = False
-    AUTO_FOCUS = None
-
-    def __init__(
-        self,
-        service: RoomService,
-        *,
-        operator: str = "operator@console",
-        defaults: RoomConfig | None = None,
-        keymap: Keymap | None = None,
-        view: ViewState | None = None,
-        drafts: Path | None = None,
-        environ: Mapping[str, str] = TRUECOLOUR,
-        clock: Callable[[], int] = time.time_ns,
-    ) -> None:
-        self.console_view = view or ViewState()
-        palette = fitting_theme(environ, self.console_view.theme)
-        super().__init__(
-            css_path=list(stylesheets()),
-            driver_class=ConsoleDriver,
-            # Textual decides at this point, before a theme can be set, how NO_COLOR is obeyed.
-            ansi_color=True if palette in ("ansi16", "mono") else None,
-        )
-        self.animation_level = "none"
-        self.palettes = load_themes()
-        for theme in self.palettes.values():
-            self.register_theme(theme)
-        self.wear(palette)
-        self.console_calls = ServiceCalls(lambda outcome: self._post(CallEnded(outcome)))
-        self.console_feed = Feed(service.subscribe(), lambda: self._post(FeedRang()))
-        self.console_screen = screen = ConsoleScreen(RoomsModel(), lambda: self.desk.now, drafts)
-        self.desk = Desk(screen, service, self.console_calls, keymap or Keymap.default(), clock)
-        self.desk.retitle = self._retitle
-        defaults = defaults or RoomConfig()
-        self.verbs = Verbs(screen, self.desk, service, self.console_calls, operator=operator, defaults=defaults)
-        own = ConsoleActions(self)
-        prompts = Prompts(screen, self.desk, self.verbs, defaults=defaults, own=own.words())
-        self.handlers = Handlers(screen, self.desk, self.verbs, prompts)
-        self._table = self.handlers.table(own.actions())
-        self._flushed_at = 0.0
-        self._flush_set = False
-        self._title = ""
-
-    @property
-    def console_driver(self) -> Driver | None:
-        """The running driver; None before and after."""
-        return self._driver
-
-    def wear(self, palette: str) -> None:
-        """Change the colours."""
-        self.ansi_color = True if self.palettes[palette].ansi else None
-        self.theme = self.palettes[palette].name
-
-    def get_default_screen(self) -> ConsoleScreen:
-        return self.console_screen
-
-    def on_mount(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, self.exit, 128 + number)
-        # After fg the screen stays blank unless it is laid out anew.
-        self.app_resume_signal.subscribe(self, lambda _app: self.call_later(self.refresh, layout=True))
-        view = self.console_view
-        self.desk.rooms.set_order(view.order, reverse=view.reversed)
-        with suppress(UsageError):
-            self.desk.rooms.set_filter(parse_filter(view.filter))
-        if not view.hints:
-            self.console_screen.show_hints(wanted=False)
-        self.console_feed.start()
-        self.desk.load(then=self._restore_tabs)
-
-    async def on_event(self, event: events.Event) -> None:
-        if isinstance(event, events.Key) and not event.is_forwarded and self._press(event):
-            return
-        await super().on_event(event)
-
-    def on_feed_rang(self) -> None:
-        """Flush at once when the last flush was long ago, else when it is due."""
-        due = self._flushed_at + 1 / FLUSHES_PER_SECOND - time.monotonic()
-        if due <= 0:
-            self.flush_feed()
-        elif not self._flush_set:
-            self._flush_set = True
-            self.set_timer(due, self.flush_feed, name="flush")
-
-    def on_call_ended(self, message: CallEnded) -> None:
-        message.outcome.tell()
-
-    def on_console_screen_arranged(self) -> None:
-        self.desk.resized()
-
-    def on_console_screen_chosen(self, message: ConsoleScreen.Chosen) -> None:
-        self._table[message.action_id]()
-
-    def on_console_screen_focus_moved(self) -> None:
-        self.desk.paint_hints()
-
-    def on_log_view_status_changed(self) -> None:
-        self.desk.paint_output()
-
-    def on_log_view_copied(self, message: LogView.Copied) -> None:
-        self.desk.say(f"COPIED {message.size} B VIA OSC 52 (UNVERIFIED)")
-
-    def on_input_box_submitted(self, message: InputBox.Submitted) -> None:
-        self.verbs.submit(message)
-
-    def terminal_lost(self) -> None:
-        """Leave: the terminal takes nothing any more. Called in the driver's writer thread."""
-        self._post(ExitApp())
-
-    def stop_threads(self) -> None:
-        """End the callers and the reader; for after the loop."""
-        self.console_calls.stop()
-        self.console_feed.stop()
-
-    def last_view(self) -> ViewState:
-        """What the next console should look like."""
-        rooms, tabs = self.desk.rooms, self.desk.tabs
-        return replace(
-            self.console_view,
-            tabs=tuple(tab.room_id for tab in tabs),
-            cursor=rooms.cursor,
-            filter=rooms.filter.text,
-            order=rooms.order.name,
-            reversed=rooms.reversed,
-        )
-
-    def _press(self, event: events.Key) -> bool:
-        """Carry out the action of a key; False when the focused widget should have it."""
-        screen = self.console_screen
-        kind = screen.focus_kind()
-        typing = kind is None or isinstance(self.screen, Dialog)
-        action = self.desk.keymap.action(Focus.INPUT if kind is None else kind, key_name(event.key, event.character))
-        if action is None or (typing and action.id not in IN_DIALOGS):
-            return False
-        if kind is Focus.INPUT and screen.input_box is not None and screen.input_box.editor.interceptor:
-            return False
-        self._table[action.id]()
-        return True
-
-    def flush_feed(self) -> None:
-        self._flush_set = False
-        self._flushed_at = time.monotonic()
-        waiting = self.console_feed.drain()
-        if waiting and self.is_running:
-            self.desk.take(waiting)
-
-    def _restore_tabs(self) -> None:
-        """Bring the last console's tabs back as peeks, once: entering them is the operator's to decide."""
-        view, self.console_view = self.console_view, replace(self.console_view, tabs=(), cursor=None)
-        for tab in view.tabs:
-            known = self.desk.rooms.view(RoomId(tab))
-            if known is not None:
-                self.desk.tabs.open(known.record.id, entered=False)
-        if view.cursor is not None:
-            self.desk.rooms.go_to(RoomId(view.cursor))
-            self.desk.list_changed()
-
-    def _retitle(self, view: RoomView | None) -> None:
-        title = title_sequence(view)
-        if title != self._title and isinstance(self._driver, ConsoleDriver):
-            self._driver.write(title if self._title else SAVE_TITLE + title)
-            self._title = title
-
-    def _post(self, message: Message) -> None:
-        """Post from any thread; after the loop's end there is nobody to post to."""
-        with suppress(RuntimeError):
-            self.post_message(message)
-
-
-def run_console(service: RoomService, settings: Settings) -> int:
+def run_console(service: RoomService, settings: Settings, *, on_fault: OnFault = unwritten_fault) -> int:
     """Show the console until the operator leaves it, then close the service and say what became of the rooms.
 
-    Gives the exit status. Raises UsageError where no console can be drawn.
+    Gives the exit status. Raises UsageError where no console can be drawn, and whatever bug ended the console.
     """
     require_terminal()
     # Full collections over a streaming turn's 100,000 lines held keys up for 160 ms; now at most 48 ms, p95 32.
@@ -269,6 +47,7 @@ def run_console(service: RoomService, settings: Settings) -> int:
         view=load_view(state / "console.json"),
         drafts=state / "drafts.json",
         environ=os.environ,
+        on_fault=on_fault,
     )
     for problem in problems:
         app.desk.greet(problem)
@@ -279,6 +58,8 @@ def run_console(service: RoomService, settings: Settings) -> int:
         for number, handler in handlers.items():
             signal.signal(number, handler)
         line = _close(app, service, state)
+    if app.fault is not None:
+        raise app.fault
     # The terminal may be gone; then nobody reads this.
     with suppress(OSError, ValueError):
         sys.stdout.write(f"{RESTORE_TITLE}{line}\n")

@@ -35,16 +35,14 @@ class Outcome:
     then: Callable[[Any], None]
     failed: Callable[[BackroomsError], None]
     value: object = None
-    error: Exception | None = None
+    error: BackroomsError | None = None
 
     def tell(self) -> None:
-        """Call back with the value or the refusal. An unforeseen exception is raised again, on the loop."""
+        """Call back with the value or the refusal."""
         if self.error is None:
             self.then(self.value)
-        elif isinstance(self.error, BackroomsError):
-            self.failed(self.error)
         else:
-            raise self.error
+            self.failed(self.error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +53,14 @@ class _Call:
 
 
 class ServiceCalls:
-    """Runs calls in its lanes. `done` is called in a lane's thread with each `Outcome`."""
+    """Runs calls in its lanes. `done` is called in a lane's thread with each `Outcome`.
 
-    def __init__(self, done: Callable[[Outcome], None]) -> None:
+    `on_fault` makes a refusal of an exception that is a bug of ours; also in a lane's thread.
+    """
+
+    def __init__(self, done: Callable[[Outcome], None], on_fault: Callable[[Exception], BackroomsError]) -> None:
         self._done = done
+        self._on_fault = on_fault
         self._queues: dict[Lane, SimpleQueue[_Call | None]] = {lane: SimpleQueue() for lane in Lane}
         self._stopped = threading.Event()
         self._started: set[Lane] = set()
@@ -93,14 +95,15 @@ class ServiceCalls:
 
     def _serve(self, queue: SimpleQueue[_Call | None]) -> None:
         while (call := queue.get()) is not None and not self._stopped.is_set():
-            outcome = _outcome(call)
+            outcome = self._outcome(call)
             if not self._stopped.is_set():
                 self._done(outcome)
 
-
-def _outcome(call: _Call) -> Outcome:
-    """The boundary of the lanes: nothing that a call raises ends its thread."""
-    try:
-        return Outcome(call.then, call.failed, value=call.work())
-    except Exception as error:
-        return Outcome(call.then, call.failed, error=error)
+    def _outcome(self, call: _Call) -> Outcome:
+        """The boundary of the lanes: nothing that a call raises ends its thread."""
+        try:
+            return Outcome(call.then, call.failed, value=call.work())
+        except BackroomsError as error:
+            return Outcome(call.then, call.failed, error=error)
+        except Exception as error:
+            return Outcome(call.then, call.failed, error=self._on_fault(error))

@@ -102,7 +102,7 @@ class Prompts:
             (self._filter if verb == "filter" else self._search)(" ".join(command.words))
         elif verb in ("inspect", "stats"):
             self._desk.page = Page(verb.upper())
-            self._verbs.show(targets[0] if targets else None)
+            self._desk.show(targets[0] if targets else None)
         elif verb in ("enter", "leave"):
             (self._verbs.enter if verb == "enter" else self._verbs.leave)(targets[0] if targets else None)
         else:

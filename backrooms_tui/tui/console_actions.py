@@ -15,7 +15,7 @@ from .driver import ConsoleDriver
 from .leaving import leave_dialog
 
 if TYPE_CHECKING:
-    from .app import BackroomsApp
+    from .console_app import BackroomsApp
 
 INTERRUPT_SECONDS = 1.0
 """A second ctrl+c within this time leaves."""

@@ -117,15 +117,31 @@ class Desk:
         """Show a refusal in the seed's words, on one line."""
         self.note(SafeText.of("  ".join((f"ERROR: {error.code}", *error.details))), severity="ERROR")
 
-    def show(self, room_id: RoomId | None) -> None:
-        """Put a room into the output pane."""
+    def show(self, room_id: RoomId | None, *, focus: bool = False) -> None:
+        """Put a room into the output pane, with the input box when it is entered; `focus` gives that the focus."""
         if room_id != self.tabs.shown:
             self.tabs.show(room_id)
             self._entries = ()
             source = None if room_id is None else CallableSource(partial(self._service.read, room_id))
             self._screen.log_view.open(room_id, source=source)
+        self._screen.call_later(self._show_input, focus=focus)
         self.paint()
         self._figures_soon()
+
+    async def _show_input(self, *, focus: bool) -> None:
+        """Goes by what is true when the screen's loop comes to it: the box takes a moment to be built."""
+        screen, view = self._screen, self.shown
+        typing = screen.focus_kind() is Focus.INPUT
+        box = await screen.want_input(wanted=self.tabs.entered)
+        if box is not None and view is not None:
+            box.show_room(view.record.id)
+            box.set_queue(view.queue_depth)
+            self.show_turn(view.running)
+            if focus:
+                screen.show_pane(Focus.INPUT)
+        elif typing:
+            screen.show_pane(Focus.ROOMS)
+        self.paint()
 
     def peek(self) -> None:
         """Show the room under the cursor as soon as the cursor rests."""
@@ -284,6 +300,7 @@ class Desk:
         self.rooms.remove(room_id)
         self.tabs.close(room_id)
         self._pulses.pop(room_id, None)
+        self._screen.forget_draft(room_id)
         if self.tabs.shown == room_id:
             self.show(None)
         self._screen.browser.redraw()

@@ -28,6 +28,7 @@ from .widgets.prompt import Prompt
 
 if TYPE_CHECKING:
     from .input.box import InputBox
+    from .input.drafts import Drafts
 
 
 class FiguresPane(RowsPane, can_focus=True):
@@ -53,7 +54,8 @@ class ConsoleScreen(Screen[None]):
     def __init__(self, model: RoomsModel, now: Callable[[], int], drafts: Path | None = None) -> None:
         """`drafts` is the file of unsent inputs; None keeps them in memory."""
         super().__init__()
-        self._drafts = drafts
+        self._drafts_file = drafts
+        self._drafts: Drafts | None = None
         self.arrangement = Layout.WIDE
         self.header = RowsPane(id="header")
         self.banner = RowsPane(id="banner")
@@ -143,9 +145,8 @@ class ConsoleScreen(Screen[None]):
         self._input_wanted = wanted
         if wanted and self.input_box is None:
             from .input.box import InputBox
-            from .input.drafts import Drafts
 
-            self.input_box = InputBox(drafts=Drafts.load(self._drafts) if self._drafts else None, id="input")
+            self.input_box = InputBox(drafts=self._load_drafts(), id="input")
             await self.right.mount(self.input_box)
         if self.input_box is not None:
             self.input_box.display = wanted
@@ -153,10 +154,23 @@ class ConsoleScreen(Screen[None]):
 
     def save_drafts(self) -> None:
         """Write unsent inputs to their file; what cannot be written is not worth holding up a shutdown."""
-        if self.input_box is not None and self._drafts is not None:
+        if self.input_box is not None:
             self.input_box.keep_draft()
+        if self._drafts is not None and self._drafts_file is not None:
             with suppress(BackroomsError, OSError):
-                self.input_box.drafts.save(self._drafts)
+                self._drafts.save(self._drafts_file)
+
+    def forget_draft(self, room_id: str) -> None:
+        """The room was destroyed: what was typed for it goes too."""
+        self._load_drafts().forget(room_id)
+
+    def _load_drafts(self) -> Drafts:
+        """Unsent inputs, read when the first of them is asked for."""
+        from .input.drafts import Drafts
+
+        if self._drafts is None:
+            self._drafts = Drafts() if self._drafts_file is None else Drafts.load(self._drafts_file)
+        return self._drafts
 
     def on_descendant_focus(self) -> None:
         self.post_message(self.FocusMoved())

@@ -91,17 +91,12 @@ class Verbs:
         if tab.entered:
             self._calls.run(partial(self._service.leave, tab.room_id), self._left, self._desk.refused)
         self._screen.show_pane(Focus.ROOMS)
-        self.show(self._desk.rooms.cursor)
-
-    def show(self, room_id: RoomId | None) -> None:
-        """Show a room, with the input box when it is entered."""
-        self._desk.show(room_id)
-        self._screen.run_worker(self._show_input(), group="input-box", exclusive=True)
+        self._desk.show(self._desk.rooms.cursor)
 
     def show_tab(self, number: int) -> None:
         tab = self._desk.tabs.number(number)
         if tab is not None:
-            self.show(tab.room_id)
+            self._desk.show(tab.room_id)
             self._screen.show_pane(Focus.OUTPUT)
 
     def create(self, config: RoomConfig | None = None) -> None:
@@ -136,13 +131,15 @@ class Verbs:
         box, room_id, data = self._screen.input_box, message.room_id, message.data
         assert box is not None
         if data.strip() == EXIT_WORD:
-            box.accepted()
+            box.accepted(message.number)
             self.leave(room_id)
             return
         work = partial(
             self._service.submit, room_id, data, source=f"console {self._operator}", request_id=uuid.uuid4().hex
         )
-        self._calls.run(work, partial(self._accepted, box), partial(self._input_refused, box), lane=Lane.SUBMIT)
+        accepted = partial(self._accepted, box, message.number)
+        refused = partial(self._input_refused, box, message.number)
+        self._calls.run(work, accepted, refused, lane=Lane.SUBMIT)
 
     def leave_all(self) -> int:
         """Count this session out of every entered room; gives how many. Called once, after the screen is gone."""
@@ -163,19 +160,7 @@ class Verbs:
         self._desk.rooms.go_to(room_id)
         self._screen.browser.cursor_moved()
         self._note_command("enter", room_id)
-        self._desk.show(room_id)
-        self._screen.run_worker(self._show_input(focus=True), group="input-box", exclusive=True)
-
-    async def _show_input(self, *, focus: bool = False) -> None:
-        tabs, view = self._desk.tabs, self._desk.shown
-        box = await self._screen.want_input(wanted=tabs.entered)
-        if box is not None and view is not None:
-            box.show_room(view.record.id)
-            box.set_queue(view.queue_depth)
-            self._desk.show_turn(view.running)
-        if focus:
-            self._screen.show_pane(Focus.INPUT)
-        self._desk.paint()
+        self._desk.show(room_id, focus=True)
 
     def _left(self, view: RoomView) -> None:
         self._desk.rooms.put(view)
@@ -192,7 +177,7 @@ class Verbs:
         self._screen.browser.redraw()
         self._desk.say("ROOM CREATED", room_id=view.record.id)
         self._screen.show_pane(Focus.ROOMS)
-        self.show(view.record.id)
+        self._desk.show(view.record.id)
 
     def _each(self, rooms: Sequence[RoomId], verb: Verb, call: Callable[[RoomId], RoomView]) -> None:
         views = self._views(rooms)
@@ -239,12 +224,12 @@ class Verbs:
         text = SafeText.of("  ".join((f"ERROR: {error.code}", *error.details)))
         self._desk.note(text, severity="ERROR", room_id=room_id)
 
-    def _accepted(self, box: InputBox, receipt: Receipt) -> None:
+    def _accepted(self, box: InputBox, number: int, receipt: Receipt) -> None:
         del receipt
-        box.accepted()
+        box.accepted(number)
 
-    def _input_refused(self, box: InputBox, error: BackroomsError) -> None:
-        box.refused(error)
+    def _input_refused(self, box: InputBox, number: int, error: BackroomsError) -> None:
+        box.refused(error, number)
         self._desk.refused(error)
 
     def _views(self, rooms: Sequence[RoomId]) -> list[RoomView]:

@@ -51,14 +51,12 @@ class _Armed(Dialog[T]):
         self._refusal = ""
         if key == "F" and self.armed:
             self.fire()
-        elif key == "enter" or (key == "F" and self.refuses_capitals):
+        elif key in ("enter", "F"):
             pass
         elif not self._edit.press(event.key, event.character):
             return super().press(key, event)
         self.redraw()
         return True
-
-    refuses_capitals = True
 
     def paste(self, text: str) -> None:
         del text
@@ -130,7 +128,6 @@ class DestroyRooms(_Armed[tuple[RoomId, ...]]):
     """
 
     title_row = row(ink("title", "DESTROY ROOMS"))
-    refuses_capitals = False
 
     def __init__(self, views: Sequence[RoomView], *, total: int, now: int) -> None:
         super().__init__(64)

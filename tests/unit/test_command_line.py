@@ -1,0 +1,77 @@
+"""The `:` line."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backrooms_tui.model.errors import BackroomsError, UsageError
+from backrooms_tui.model.room import RoomConfig
+from backrooms_tui.tui.command_line import VERBS, complete, equivalent, parse_command, room_config
+
+
+@pytest.mark.parametrize(
+    ("line", "shell"),
+    [
+        ("create --memory-limit 256M --timeout 60", "room.exe create --memory-limit 256M --timeout 60"),
+        ("create --name='two words'", "room.exe create --name 'two words'"),
+        ("room.exe suspend a3f7", "room.exe suspend a3f7"),
+        ("suspend", "room.exe suspend b9e4..."),
+        ("destroy a3f7c8d2...", "room.exe destroy a3f7c8d2 --confirm"),
+        ("list --state active", "room.exe list --state active"),
+        ("theme light", ""),
+    ],
+)
+def test_a_line_shows_the_shell_command_that_does_the_same(line: str, shell: str) -> None:
+    assert equivalent(parse_command(line), room="b9e4...") == shell
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "  ",
+        "evict x",
+        "create --colour red",
+        "create --memory-limit",
+        "create --memory-limit much",
+        "create x",
+        "suspend a3f7 b9e4",
+        "suspend xyz!",
+        "create --name 'open",
+        "theme light dark",
+    ],
+)
+def test_a_line_that_cannot_be_meant_is_refused(line: str) -> None:
+    with pytest.raises(BackroomsError):
+        parse_command(line)
+
+
+def test_what_create_does_not_name_is_as_configured() -> None:
+    command = parse_command("create --memory-limit 256M")
+    config = room_config(command.options, RoomConfig(timeout=12, compression="lz4"))
+    assert config == RoomConfig(memory_limit=256 * 1024 * 1024, timeout=12, compression="lz4")
+
+
+@pytest.mark.parametrize("option", ["--memory-limit 1K", "--timeout 1e9", "--compression brotli"])
+def test_create_keeps_the_bounds_of_a_room(option: str) -> None:
+    with pytest.raises(UsageError):
+        room_config(parse_command(f"create {option}").options, RoomConfig())
+
+
+def test_a_verb_is_completed_when_only_one_begins_so() -> None:
+    assert complete("cr") == "create "
+    assert complete("re") == "re"
+    assert complete("create --na") == "create --na"
+
+
+@given(st.text(max_size=80))
+def test_whatever_is_typed_is_a_command_or_a_refusal(line: str) -> None:
+    try:
+        command = parse_command(line)
+    except BackroomsError as refusal:
+        assert refusal.code in ("INVALID_USAGE", "INVALID_ROOM_ID")
+    else:
+        assert command.verb in VERBS
+        equivalent(command)
