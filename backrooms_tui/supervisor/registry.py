@@ -22,7 +22,7 @@ class Registry:
         self._store = store
         self._max_rooms = max_rooms
         self._lock = threading.Lock()
-        self._rooms: dict[RoomId, LiveRoom] = {r.id: LiveRoom(r) for r in store.load().records}
+        self._rooms: dict[RoomId, LiveRoom] = {r.id: _found(r) for r in store.load().records}
 
     def __len__(self) -> int:
         return len(self._rooms)
@@ -74,6 +74,7 @@ class Registry:
             damage = damage_of(room.id, damage, time.time_ns())
         with room.lock:
             room.corrupt(damage)
+            room.dirty = True  # the mark is kept with the room: the next look may not see what this one saw
 
     def reload(self) -> list[tuple[LiveRoom, RoomRecord]]:
         """After a failed write: pair the rooms with what the store truly holds; add and drop rooms accordingly."""
@@ -82,5 +83,12 @@ class Registry:
             for room_id in set(self._rooms) - set(records):
                 self._rooms.pop(room_id).gone = True
             for room_id in records.keys() - set(self._rooms):
-                self._rooms[room_id] = LiveRoom(records[room_id])
+                self._rooms[room_id] = _found(records[room_id])
             return [(room, records[room.id]) for room in self._rooms.values()]
+
+
+def _found(record: RoomRecord) -> LiveRoom:
+    """A room as the store gave it; damage that was found on the way is written down with the next commit."""
+    room = LiveRoom(record)
+    room.dirty = record.damage is not None
+    return room
