@@ -61,9 +61,12 @@ def run_console(service: RoomService, settings: Settings, *, on_fault: OnFault =
     if app.fault is not None:
         raise app.fault
     # The terminal may be gone; then nobody reads this.
-    with suppress(OSError, ValueError):
+    try:
         sys.stdout.write(f"{RESTORE_TITLE}{line}\n")
         sys.stdout.flush()
+    except OSError:
+        # The interpreter flushes once more at its end and would turn the failure into exit status 120.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return status or 0
 
 
