@@ -1,4 +1,10 @@
-"""Accepting one input: rules, bounds, durable INPUT entry and queue record, receipt."""
+"""Accepting one input: rules, bounds, durable INPUT entry and queue record, receipt.
+
+A free room's entity starts on the input while the input is being written: that hides the entity's time behind the
+disk's. Nothing of it is told to anyone before the input is durable, and nothing it does has an effect before its
+own commit, which stands behind the input's in the same order on disk; if the input's write fails, so does that one,
+and the entity is killed. An input that was never acknowledged then never ran.
+"""
 
 from __future__ import annotations
 
@@ -53,17 +59,14 @@ def accept(
         room.require_open()
         if request_id is not None and room.receipts is not None and request_id in room.receipts:
             return room.receipts[request_id]
-        _check_room(room, engine.limits, len(text.encode()))
-        commit, pending = _seal_input(room, text, source, request_id, timeout)
-        receipt = Receipt(room.id, pending.input.seq, pending.input.timestamp, len(room.queue) + room.accepting)
-        room.accepting += 1
-        try:
-            ticket = engine.committer.enqueue(
-                commit, here=True, then=lambda error: _queued(engine, room, commit, pending, error, kick)
-            )
-        except BackroomsError:
-            room.accepting -= 1
-            raise
+        _check_room(room, engine.limits, len(data))
+        free = not room.queue and room.turn is None
+        commit, pending = _seal_input(room, text, source, request_id, timeout, starts=free and room.ready)
+        receipt = Receipt(room.id, pending.input.seq, pending.input.timestamp, len(room.queue))
+        ticket = engine.committer.enqueue(commit, here=True, then=lambda error: _durable(engine, room, commit, error))
+        room.queue.append(pending)
+    if free:
+        kick(room)
     engine.committer.finish(ticket)
     if request_id is not None:
         _remember(room, request_id, receipt)
@@ -84,7 +87,7 @@ def count_refusal(room: LiveRoom, refusal: InputRefused) -> None:
 
 
 def _check_room(room: LiveRoom, limits: Limits, size: int) -> None:
-    if room.depth + room.accepting >= limits.queue_depth:
+    if room.depth >= limits.queue_depth:
         raise QueueFull(f"MAX: {limits.queue_depth} pending")
     record = room.record
     if record.memory_usage + size + ENTRY_OVERHEAD > record.config.memory_limit:
@@ -94,9 +97,10 @@ def _check_room(room: LiveRoom, limits: Limits, size: int) -> None:
 
 
 def _seal_input(
-    room: LiveRoom, text: str, source: str, request_id: str | None, timeout: float | None
+    room: LiveRoom, text: str, source: str, request_id: str | None, timeout: float | None, *, starts: bool
 ) -> tuple[RoomCommit, Pending]:
-    metadata = {Meta.SOURCE: source} | ({} if request_id is None else {Meta.REQUEST_ID: request_id})
+    """Seal the INPUT; with `starts` its queue record says already that it was started once."""
+    metadata = {Meta.SOURCE: source} if request_id is None else {Meta.SOURCE: source, Meta.REQUEST_ID: request_id}
     record = room.record
     commit = room.seal(
         (Draft(EntryType.INPUT, text, metadata),),
@@ -106,28 +110,14 @@ def _seal_input(
         last_active=time.time_ns(),
     )
     entry = commit.entries[0].entry
-    queued = QueuedInput(entry.seq, entry.timestamp, request_id, 0, timeout)
-    return replace(commit, queue_put=(queued,)), Pending(queued, text)
+    queued = QueuedInput(entry.seq, entry.timestamp, request_id, int(starts), timeout)
+    return replace(commit, queue_put=(queued,)), Pending(queued, text, marked=starts)
 
 
-def _queued(
-    engine: Engine,
-    room: LiveRoom,
-    commit: RoomCommit,
-    pending: Pending,
-    error: BackroomsError | None,
-    kick: Callable[[LiveRoom], None],
-) -> None:
-    """The INPUT is durable (or was refused). In the writing thread, in order of the writes."""
-    with room.lock:
-        room.accepting -= 1
-        if error is not None:
-            return
-        room.queue.append(pending)
-        depth, busy = room.depth, room.turn is not None
-    engine.bus.publish(InputAccepted(room.id, commit.entries[0].entry, depth))
-    if not busy:
-        kick(room)
+def _durable(engine: Engine, room: LiveRoom, commit: RoomCommit, error: BackroomsError | None) -> None:
+    """The INPUT is on disk; or it is not, and the room is about to be reloaded. In the writing thread, in order."""
+    if error is None:
+        engine.tell_accepted(room, InputAccepted(room.id, commit.entries[0].entry, room.depth))
 
 
 def _remember(room: LiveRoom, request_id: str, receipt: Receipt) -> None:

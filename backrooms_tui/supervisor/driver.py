@@ -124,7 +124,7 @@ class Driver:
     def _begin(self, room: LiveRoom, waiting: Pending) -> None:
         process = room.process
         assert process is not None
-        started = replace(waiting.input, attempt=waiting.input.attempt + 1)
+        started = waiting.input if waiting.marked else replace(waiting.input, attempt=waiting.input.attempt + 1)
         with room.lock:
             turn = Turn(started, started.timeout or room.record.config.timeout, time.monotonic_ns())
             facts = room.facts()
@@ -133,7 +133,8 @@ class Driver:
         self._turns += 1
         self._engine.touch(room)
         self._set_alarm(room, turn.timeout, lambda: self._deadline(room, turn))
-        self._engine.bus.publish(TurnStarted(room.id, turn.seq, turn.attempt, time.time_ns(), turn.timeout))
+        event = TurnStarted(room.id, turn.seq, turn.attempt, time.time_ns(), turn.timeout)
+        self._engine.tell_turn(room, turn.seq, event)
         process.begin_turn(turn.seq)
         self._send(
             process,
@@ -146,7 +147,8 @@ class Driver:
                 "room": facts,
             },
         )
-        self._mark_started(room, started)
+        if not waiting.marked:
+            self._mark_started(room, started)
 
     def _mark_started(self, room: LiveRoom, started: QueuedInput) -> None:
         """Note the attempt, while the entity already works. Not synced: losing the mark costs one more attempt."""
@@ -200,7 +202,7 @@ class Driver:
 
     def _tell(self, room: LiveRoom, turn: Turn, n: int, text: str, *, observation: bool = False) -> None:
         said = Said(room.id, turn.seq, turn.attempt, n, time.time_ns(), text, observation=observation)
-        self._engine.bus.publish(said)
+        self._engine.tell_turn(room, turn.seq, said)
 
     def _observed(self, room: LiveRoom, turn: Turn, frame: Observation) -> None:
         try:
@@ -353,19 +355,25 @@ class Driver:
         turn = room.turn
         self._kill(room)
         with room.lock:
-            if turn is not None and not turn.ended:
-                # We stop it ourselves, so the attempt does not count against the input.
-                given_back = replace(turn.input, attempt=turn.input.attempt - 1)
-                room.queue[0] = Pending(given_back, room.queue[0].text)
+            running = turn is not None and not turn.ended
+            if running:
                 room.turn = None
                 self._turns -= 1
                 self._engine.slots.give()
-                try:
-                    self._engine.enqueue(room, room.seal(queue_put=(given_back,)), sync=False)
-                except BackroomsError:
-                    pass  # costs one attempt
+            if room.queue and (running or room.queue[0].marked):
+                self._give_back(room)
             room.changed.notify_all()
         then()
+
+    def _give_back(self, room: LiveRoom) -> None:
+        """Uncount the start of the next input: we stop it ourselves. Under the room's lock."""
+        first = room.queue[0]
+        given_back = replace(first.input, attempt=first.input.attempt - 1)
+        room.queue[0] = Pending(given_back, first.text)
+        try:
+            self._engine.enqueue(room, room.seal(queue_put=(given_back,)), sync=False)
+        except BackroomsError:
+            pass  # costs one attempt
 
     def _reset(self, room: LiveRoom, record: RoomRecord, then: Callable[[], None]) -> None:
         turn = room.turn
@@ -376,6 +384,8 @@ class Driver:
                 self._engine.slots.give()
             room.record, room.turn, room.loaded = record, None, False
             room.queue.clear()
+            room.held.clear()
+            room.durable_seq = record.tail.seq
             room.receipts = None
             room.changed.notify_all()
         then()

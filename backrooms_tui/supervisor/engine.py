@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from backrooms_tui.entity.process import EntityHost
-from backrooms_tui.model.events import EntriesAdded, Notice, RoomChanged
+from backrooms_tui.model.events import EntriesAdded, Event, InputAccepted, Notice, RoomChanged
 from backrooms_tui.model.ids import RoomId
 from backrooms_tui.persistence.store import RoomCommit, RoomStore
 
@@ -95,6 +95,24 @@ class Engine:
         if commit.entries:
             self.bus.publish(EntriesAdded(room.id, tuple(e.entry for e in commit.entries)))
         self.bus.publish(RoomChanged(room.id, commit.record.state))
+
+    def tell_turn(self, room: LiveRoom, seq: int, event: Event) -> None:
+        """Publish an event of the turn on input `seq`, or keep it until that input is durable."""
+        if seq > room.durable_seq:
+            with room.lock:
+                if seq > room.durable_seq:
+                    room.held.append(event)
+                    return
+        self.bus.publish(event)
+
+    def tell_accepted(self, room: LiveRoom, event: InputAccepted) -> None:
+        """Publish that an input is durable, and what its turn has to say already."""
+        with room.lock:
+            self.bus.publish(event)
+            for held in room.held:
+                self.bus.publish(held)
+            room.held.clear()
+            room.durable_seq = event.entry.seq
 
     def notice(self, severity: str, text: str, room_id: RoomId | None = None) -> None:
         self.bus.publish(Notice(time.time_ns(), severity, room_id, text))

@@ -16,6 +16,7 @@ from typing import Any
 from backrooms_tui.entity.process import EntityProcess
 from backrooms_tui.model.entries import Draft
 from backrooms_tui.model.errors import BackroomsError, RoomCorrupted, RoomSuspended
+from backrooms_tui.model.events import Event
 from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.room import Damage, QueuedInput, RoomRecord
 from backrooms_tui.model.states import RoomState, Verb, transition
@@ -37,6 +38,8 @@ class Pending:
 
     input: QueuedInput
     text: str
+    marked: bool = False
+    """Its next start is counted in `input.attempt` already."""
 
 
 class LiveRoom:
@@ -50,8 +53,10 @@ class LiveRoom:
         self.loaded = False
         """Whether queue, state and tail have been checked and read since the store was opened."""
         self.queue: deque[Pending] = deque()
-        self.accepting = 0
-        """Inputs whose INPUT entries are on their way to the disk."""
+        self.durable_seq = record.tail.seq
+        """Inputs up to this one are on disk; of a later one's turn nothing may be told yet."""
+        self.held: list[Event] = []
+        """What is to be told of the running turn when its input is durable."""
         self.state: dict[str, Any] = {}
         """The entity's committed state; meaningful when `loaded`."""
         self.process: EntityProcess | None = None
