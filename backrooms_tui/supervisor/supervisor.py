@@ -145,13 +145,18 @@ class Supervisor:
 
     def await_entity(self, room_id: RoomId, timeout: float | None = None) -> RoomView:
         room = self._registry.open(room_id)
-        self._want_entity(room)
-        with room.changed:
-            room.changed.wait_for(lambda: room.ready or room.halted or room.spawn_error is not None, timeout)
-            if room.spawn_error is not None:
-                raise room.spawn_error
-            if not room.ready:
-                raise EntityInitFailed(f"ROOM: {room_id}", f"STATE: {room.record.state}")
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while not room.ready:  # again when it died between being there and being waited for
+            self._want_entity(room)
+            patience = None if deadline is None else max(0.0, deadline - time.monotonic())
+            with room.changed:
+                ended = room.changed.wait_for(
+                    lambda: room.ready or room.halted or room.spawn_error or not room.wants_entity, patience
+                )
+                if room.spawn_error is not None:
+                    raise room.spawn_error
+                if room.halted or not ended:
+                    raise EntityInitFailed(f"ROOM: {room_id}", f"STATE: {room.record.state}")
         return room.view()
 
     def enter(self, room_id: RoomId) -> RoomView:
