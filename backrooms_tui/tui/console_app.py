@@ -21,6 +21,7 @@ from textual.app import App
 from textual.driver import Driver
 from textual.message import Message
 from textual.messages import ExitApp
+from textual.theme import Theme
 
 from backrooms_tui.model.errors import BackroomsError, UsageError
 from backrooms_tui.model.ids import RoomId
@@ -97,6 +98,8 @@ class BackroomsApp(App[int]):
     ) -> None:
         self.console_view = view or ViewState()
         palette = fitting_theme(environ, self.console_view.theme)
+        self.palettes = load_themes()
+        self._by_name = {theme.name: theme for theme in self.palettes.values()}
         super().__init__(
             css_path=list(stylesheets()),
             driver_class=ConsoleDriver,
@@ -104,10 +107,11 @@ class BackroomsApp(App[int]):
             ansi_color=True if palette in ("ansi16", "mono") else None,
         )
         self.animation_level = "none"
-        self.palettes = load_themes()
         for theme in self.palettes.values():
             self.register_theme(theme)
-        self.wear(palette)
+        # Setting it the usual way would parse all stylesheets and lay the screen out once more after the start.
+        self.set_reactive(App.theme, self.palettes[palette].name)
+        self.stylesheet.set_variables(self.get_css_variables())
         self.console_calls = ServiceCalls(lambda outcome: self._post(CallEnded(outcome)), on_fault)
         self.console_feed = Feed(service.subscribe(), lambda: self._post(FeedRang()))
         self.console_screen = screen = ConsoleScreen(RoomsModel(), lambda: self.desk.now, drafts)
@@ -134,6 +138,10 @@ class BackroomsApp(App[int]):
         """Change the colours."""
         self.ansi_color = True if self.palettes[palette].ansi else None
         self.theme = self.palettes[palette].name
+
+    def get_theme(self, theme_name: str) -> Theme | None:
+        """Textual copies its table of themes for every line it draws (8 % of a frame); this is a look-up."""
+        return self._by_name.get(theme_name) or super().get_theme(theme_name)
 
     def get_default_screen(self) -> ConsoleScreen:
         return self.console_screen

@@ -335,9 +335,7 @@ class Desk:
     def _figures_read(self, answer: tuple[ServiceStatus, StoreFacts, tuple[MemoryEntry, ...]]) -> None:
         self.status, self.facts, self._entries = answer
         reason = self.status.read_only_because
-        self._screen.banner.display = reason is not None
-        if reason is not None:
-            self._screen.banner.show((Row((("", SafeText.of(f" STORE READ-ONLY: {reason}")),)),))
+        self._screen.show_banner((Row((("", SafeText.of(f" STORE READ-ONLY: {reason}")),)),) if reason else ())
         self.paint()
 
     def _paint_header(self) -> None:

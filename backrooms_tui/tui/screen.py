@@ -23,7 +23,7 @@ from .rooms_model import RoomsModel
 from .rows import EMPTY, Row, row
 from .widgets.browser import RoomBrowser
 from .widgets.frame import Frame
-from .widgets.pane import RowsPane
+from .widgets.pane import INKS, RowsPane
 from .widgets.prompt import Prompt
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ class FiguresPane(RowsPane, can_focus=True):
 
 class ConsoleScreen(Screen[None]):
     """Panes and their arrangement. Knows nothing of rooms."""
+
+    COMPONENT_CLASSES = INKS
 
     class Arranged(Message):
         """The panes have new sizes or another of them is shown: whoever fills them fills them again."""
@@ -75,6 +77,8 @@ class ConsoleScreen(Screen[None]):
         self.left = Vertical(self.rooms_frame, self.figures_frame, id="left")
         self.right = Vertical(self.output_frame, id="right")
         self.body = Horizontal(self.left, self.right, id="body")
+        for hidden in (self.banner, self.damage, self.prompt, self.too_small):
+            hidden.display = False
         self.input_box: InputBox | None = None
         self._input_wanted = False
         self._hints_wanted = True
@@ -91,8 +95,6 @@ class ConsoleScreen(Screen[None]):
         yield self.too_small
 
     def on_mount(self) -> None:
-        for hidden in (self.banner, self.damage, self.prompt, self.too_small):
-            hidden.display = False
         self.browser.focus()
 
     def on_resize(self, event: events.Resize) -> None:
@@ -181,23 +183,29 @@ class ConsoleScreen(Screen[None]):
         small = self.arrangement is Layout.TOO_SMALL
         narrow = self.arrangement is Layout.NARROW
         for widget in (self.header, self.body, self.notice):
-            widget.display = not small
-        self.hints.display = not small and self._hints_wanted
-        self.too_small.display = small
+            _display(widget, wanted=not small)
+        _display(self.hints, wanted=not small and self._hints_wanted)
+        _display(self.too_small, wanted=small)
         self.too_small.show(
             (row(f"TERMINAL TOO SMALL {width}x{height}. NEED {MIN_WIDTH}x{MIN_HEIGHT}."),) if small else (EMPTY,)
         )
-        self.left.display = self._narrow_shows is Focus.ROOMS if narrow else not self._zoomed
-        self.right.display = not narrow or self._narrow_shows is not Focus.ROOMS
-        self.figures_frame.display = not narrow
-        for layout in Layout:
-            self.set_class(layout is self.arrangement, f"-{layout.value}")
+        _display(self.left, wanted=self._narrow_shows is Focus.ROOMS if narrow else not self._zoomed)
+        _display(self.right, wanted=not narrow or self._narrow_shows is not Focus.ROOMS)
+        _display(self.figures_frame, wanted=not narrow)
+        for column in (self.left, self.right):
+            column.set_class(narrow, "-narrow")
+            column.set_class(self.arrangement is Layout.HUGE, "-huge")
         self.call_after_refresh(self.post_message, self.Arranged())
+
+    def show_banner(self, rows: tuple[Row, ...]) -> None:
+        """Put a line across the screen, below the header; none takes it away."""
+        _display(self.banner, wanted=bool(rows))
+        self.banner.show(rows)
 
     def show_damage(self, rows: tuple[Row, ...]) -> None:
         """Put rows where the log would be; none shows the log again."""
-        self.damage.display = bool(rows)
-        self.log_view.display = not rows
+        _display(self.damage, wanted=bool(rows))
+        _display(self.log_view, wanted=not rows)
         self.damage.show(rows)
 
     def _pane(self, kind: Focus) -> Widget:
@@ -205,3 +213,9 @@ class ConsoleScreen(Screen[None]):
             return self.input_box
         panes = {Focus.OUTPUT: self.log_view, Focus.FIGURES: self.figures}
         return panes.get(kind, self.browser)
+
+
+def _display(widget: Widget, *, wanted: bool) -> None:
+    """Show or hide; Textual lays the screen out anew even when nothing changes by it."""
+    if widget.display != wanted:
+        widget.display = wanted

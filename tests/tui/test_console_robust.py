@@ -118,11 +118,18 @@ async def test_the_last_consoles_tabs_come_back_as_peeks(console: Any) -> None:
 
 
 INTENDED = {
-    BackroomsApp: {"ENABLE_COMMAND_PALETTE", "AUTO_FOCUS", "get_default_screen", "on_event", "_handle_exception"},
-    ConsoleScreen: {"compose", "Arranged", "Chosen", "FocusMoved"},
-    Dialog: {"compose", "AUTO_FOCUS"},
+    BackroomsApp: {
+        "ENABLE_COMMAND_PALETTE",
+        "AUTO_FOCUS",
+        "get_default_screen",
+        "get_theme",
+        "on_event",
+        "_handle_exception",
+    },
+    ConsoleScreen: {"compose", "COMPONENT_CLASSES", "Arranged", "Chosen", "FocusMoved"},
+    Dialog: {"compose", "AUTO_FOCUS", "COMPONENT_CLASSES"},
     Frame: {"compose"},
-    Pane: {"COMPONENT_CLASSES", "ALLOW_SELECT", "render_line", "notify_style_update"},
+    Pane: {"ALLOW_SELECT", "render_line", "notify_style_update"},
 }
 
 

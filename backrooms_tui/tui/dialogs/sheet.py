@@ -15,7 +15,7 @@ from textual.screen import ModalScreen
 from backrooms_tui.tui.keymap import key_name
 from backrooms_tui.tui.rows import EMPTY, Row, blank, ends, ink, row
 from backrooms_tui.tui.widgets.frame import HEAVY, bottom_rule, top_rule
-from backrooms_tui.tui.widgets.pane import Pane
+from backrooms_tui.tui.widgets.pane import INKS, Pane
 
 T = TypeVar("T")
 
@@ -86,6 +86,7 @@ class Dialog(ModalScreen[T]):
     """A modal sheet. Subclasses give `rows` and take keys in `press`; `esc` always closes it with None."""
 
     AUTO_FOCUS = "#sheet"
+    COMPONENT_CLASSES = INKS
     width = 78
     title_row: Row = EMPTY
     note_row: Row = EMPTY

@@ -14,18 +14,22 @@ from textual.widget import Widget
 
 from backrooms_tui.tui.rows import EMPTY, Row
 
-STYLES = (
+_STYLES = (
     *("dim", "strong", "accent", "rule", "rule-focus", "title", "cursor", "cursor-dim", "marked", "field", "key"),
     *("good", "warn", "error", "meter", "text-cursor"),
     *("state-active", "state-idle", "state-suspended", "state-corrupted", "state-terminated"),
 )
 """Every style name a run may carry."""
+INKS = {f"pane--{style}" for style in _STYLES}
+"""Component classes of every screen that holds panes.
+
+They stand on the screen and not on each pane: styling 24 classes on twenty panes took 60 ms of a start.
+"""
 
 
 class Pane(Widget, inherit_css=False):
     """Draws `row(y)` for each of its lines."""
 
-    COMPONENT_CLASSES = {f"pane--{style}" for style in STYLES}  # noqa: RUF012 - Textual's own protocol
     ALLOW_SELECT = False
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's word
@@ -55,7 +59,9 @@ class Pane(Widget, inherit_css=False):
         if not style:
             return Style.null()
         if style not in self._inks:
-            self._inks[style] = self.get_component_rich_style(f"pane--{style}", partial=True)
+            self._inks[style] = self.screen.get_component_rich_style(
+                f"pane--{style}", partial=True, default=Style.null()
+            )
         return self._inks[style]
 
 
