@@ -14,6 +14,7 @@ from .frames import Closed, Frame
 from .process import ExitReport
 from .wire import Decoder
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 _CHUNK = 64 * 1024
 _READS = 4
 """Chunks taken at one call: all that a socket or pipe holds by default, and no more of a flood."""
@@ -63,7 +64,7 @@ class SealedProcess:
             return self._take_printed()
         data, ended = _read(self._frames)
         # What it printed before `done` stands in the pipe by now: read after the frames, it is in time for the turn.
-        printed = self._take_printed() if self._decoder.in_turn else []
+        printed = self._take_printed() if self._decoder.in_turn and (ended or _may_end_turn(data)) else []
         frames = [*printed, *self._decoder.feed(data)]
         return [*frames, *self._close_once()] if ended else frames
 
@@ -71,7 +72,7 @@ class SealedProcess:
         self._decoder.begin_turn(seq)
 
     def send(self, frame: Mapping[str, Any]) -> bool:
-        data = json.dumps(frame, separators=(",", ":")).encode()
+        data = _encode(frame).encode()
         with self._lock:
             self._unsent += data
             self._unsent += b"\n"
@@ -150,6 +151,11 @@ class SealedProcess:
             return []
         self._closed_told = True
         return [Closed()]
+
+
+def _may_end_turn(data: bytes) -> bool:
+    """Whether a frame in it can end the turn; asking a pipe that is nearly always empty costs a system call."""
+    return b'"done"' in data or b'"fail"' in data
 
 
 def _read(descriptor: int) -> tuple[bytes, bool]:

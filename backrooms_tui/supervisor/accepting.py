@@ -102,16 +102,18 @@ def _seal_input(
     """Seal the INPUT; with `starts` its queue record says already that it was started once."""
     metadata = {Meta.SOURCE: source} if request_id is None else {Meta.SOURCE: source, Meta.REQUEST_ID: request_id}
     record = room.record
+    tail, now = record.tail, time.time_ns()
+    queued = QueuedInput(tail.seq + 1, max(now, tail.timestamp + 1), request_id, int(starts), timeout)
     commit = room.seal(
         (Draft(EntryType.INPUT, text, metadata),),
+        now=queued.timestamp,
+        queue_put=(queued,),
         state=transition(record.state, Verb.WAKE),
         queued=record.queued + 1,
         counters=replace(record.counters, inputs=record.counters.inputs + 1),
-        last_active=time.time_ns(),
+        last_active=now,
     )
-    entry = commit.entries[0].entry
-    queued = QueuedInput(entry.seq, entry.timestamp, request_id, int(starts), timeout)
-    return replace(commit, queue_put=(queued,)), Pending(queued, text, marked=starts)
+    return commit, Pending(queued, text, marked=starts)
 
 
 def _durable(engine: Engine, room: LiveRoom, commit: RoomCommit, error: BackroomsError | None) -> None:

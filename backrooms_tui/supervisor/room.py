@@ -89,6 +89,7 @@ class LiveRoom:
         self,
         drafts: Sequence[Draft] = (),
         *,
+        now: int | None = None,
         snapshot: bytes | None = None,
         queue_put: tuple[QueuedInput, ...] = (),
         queue_del: tuple[int, ...] = (),
@@ -99,7 +100,7 @@ class LiveRoom:
         entries: tuple[SealedEntry, ...] = ()
         tail = expected
         if drafts:
-            entries, tail = seal(self.id, expected, drafts, time.time_ns())
+            entries, tail = seal(self.id, expected, drafts, time.time_ns() if now is None else now)
         self.record = self.record.with_(
             tail=tail,
             memory_usage=self.record.memory_usage + sum(len(e.blob) for e in entries),

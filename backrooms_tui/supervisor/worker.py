@@ -33,6 +33,7 @@ class Worker:
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._selector.register(self._wake, selectors.EVENT_READ, self._drain_wake)
         self._inbox: deque[Call] = deque()
+        self._woken = False
         self._writers: dict[int, Call] = {}
         self._timers: list[tuple[float, int, Timer]] = []
         self._cancelled = 0
@@ -44,7 +45,9 @@ class Worker:
     def post(self, call: Call) -> None:
         """Run `call` in the worker, soon."""
         self._inbox.append(call)
-        os.eventfd_write(self._wake, 1)
+        if not self._woken:  # a second wake-up would cost the caller a system call and a fight for the GIL
+            self._woken = True
+            os.eventfd_write(self._wake, 1)
 
     def stop(self) -> None:
         """Run what is in the inbox, then end; waits for the thread."""
@@ -121,6 +124,7 @@ class Worker:
 
     def _drain_wake(self) -> None:
         os.eventfd_read(self._wake)
+        self._woken = False  # before the inbox is emptied: what comes from now on wakes again
         while self._inbox:
             self._guarded(self._inbox.popleft())
 
