@@ -7,6 +7,7 @@ ModuleNotFoundError inside, with a message that says why.
 from __future__ import annotations
 
 import codecs
+import contextlib
 import importlib
 import linecache
 import re
@@ -37,12 +38,16 @@ def load() -> None:
     re.compile("")  # the compiler's tables
 
 
-def deepen_stack(levels: int = 900) -> None:
-    """Use the C stack for once, so that it is mapped: a room that has used up its address space could not grow it
-    any more, and would die of SIGSEGV where a MemoryError is due.
+def deepen_stack() -> None:
+    """Use the C stack once, as deep as the interpreter lets anybody, so that it is mapped: a room that has used up
+    its address space could not grow it any more, and would die of SIGSEGV where a MemoryError is due.
     """
-    if levels:
-        list(map(deepen_stack, (levels - 1,)))
+
+    def deeper(_: int) -> None:
+        list(map(deeper, (0,)))
+
+    with contextlib.suppress(RecursionError):
+        deeper(0)
 
 
 class _Sealed:

@@ -401,6 +401,19 @@ def test_a_deaf_zygote_is_replaced(monkeypatch):
         host.close()
 
 
+def test_a_zygote_that_cannot_start_is_told_of_with_its_last_words(monkeypatch):
+    monkeypatch.setattr("backrooms_tui.entity.link._BOOTSTRAP", "raise ImportError('no such thing')")
+    host = ZygoteHost()
+    try:
+        unborn = Room(host)
+        assert unborn.await_exit().status is None
+        unborn.process.close()
+        with pytest.raises(EntityInitFailed, match="ZYGOTE: ImportError: no such thing"):
+            host.start()
+    finally:
+        host.close()
+
+
 def test_close_ends_everything_and_says_so_once():
     host = ZygoteHost()
     before = open_descriptors()
