@@ -29,16 +29,15 @@ from backrooms_tui.model.room import RoomConfig
 from backrooms_tui.model.views import RoomView
 from backrooms_tui.service import RoomService
 
-from .actions import Focus
 from .calls import Outcome, ServiceCalls
 from .commands import Prompts
 from .console_actions import ConsoleActions
 from .desk import Desk
-from .dialogs.sheet import Dialog
 from .driver import ConsoleDriver
 from .feed import FLUSHES_PER_SECOND, Feed
 from .handlers import Handlers
-from .keymap import Keymap, key_name
+from .key_router import KeyRouter
+from .keymap import Keymap
 from .log.view import LogView
 from .room_filter import parse_filter
 from .rooms_model import RoomsModel
@@ -51,8 +50,6 @@ from .view_state import ViewState
 if TYPE_CHECKING:
     from .input.box import InputBox
 
-IN_DIALOGS = frozenset({"console.leave-now", "console.stop", "screen.redraw"})
-"""Actions whose keys reach through a dialog or a typed line."""
 TRUECOLOUR = MappingProxyType({"TERM": "xterm-256color", "COLORTERM": "truecolor"})
 
 
@@ -122,7 +119,9 @@ class BackroomsApp(App[int]):
         own = ConsoleActions(self)
         prompts = Prompts(screen, self.desk, self.verbs, defaults=defaults, own=own.words())
         self.handlers = Handlers(screen, self.desk, self.verbs, prompts)
-        self._table = self.handlers.table(own.actions())
+        table = self.handlers.table(own.actions())
+        self.router = KeyRouter(screen, lambda: self.screen, self.desk.keymap, table)
+        self.desk.hold_keys, self.desk.release_keys = self.router.hold, self.router.release
         self.fault: Exception | None = None
         """What ended the console, when it was a bug of ours."""
         self._flushed_at = 0.0
@@ -162,7 +161,7 @@ class BackroomsApp(App[int]):
         self.desk.load(then=self._restore_tabs)
 
     async def on_event(self, event: events.Event) -> None:
-        if isinstance(event, events.Key) and not event.is_forwarded and self._press(event):
+        if isinstance(event, (events.Key, events.Paste)) and not event.is_forwarded and self.router.take(event):
             return
         await super().on_event(event)
 
@@ -180,9 +179,6 @@ class BackroomsApp(App[int]):
 
     def on_console_screen_arranged(self) -> None:
         self.desk.resized()
-
-    def on_console_screen_chosen(self, message: ConsoleScreen.Chosen) -> None:
-        self._table[message.action_id]()
 
     def on_console_screen_focus_moved(self) -> None:
         self.desk.paint_hints()
@@ -224,19 +220,6 @@ class BackroomsApp(App[int]):
             super()._handle_exception(error)
         else:
             self.exit(1)
-
-    def _press(self, event: events.Key) -> bool:
-        """Carry out the action of a key; False when the focused widget should have it."""
-        screen = self.console_screen
-        kind = screen.focus_kind()
-        typing = kind is None or isinstance(self.screen, Dialog)
-        action = self.desk.keymap.action(Focus.INPUT if kind is None else kind, key_name(event.key, event.character))
-        if action is None or (typing and action.id not in IN_DIALOGS):
-            return False
-        if kind is Focus.INPUT and screen.input_box is not None and screen.input_box.editor.interceptor:
-            return False
-        self._table[action.id]()
-        return True
 
     def flush_feed(self) -> None:
         self._flush_set = False

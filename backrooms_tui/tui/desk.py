@@ -67,6 +67,8 @@ class Desk:
         self.status: ServiceStatus | None = None
         self.facts: StoreFacts | None = None
         self.retitle: Callable[[RoomView | None], None] = lambda _view: None
+        self.hold_keys: Callable[[], None] = lambda: None
+        self.release_keys: Callable[..., None] = lambda **_: None
         self._screen = screen
         self._service = service
         self._calls = calls
@@ -141,6 +143,8 @@ class Desk:
                 screen.show_pane(Focus.INPUT)
         elif typing:
             screen.show_pane(Focus.ROOMS)
+        if focus:
+            self.release_keys(keep=True)
         self.paint()
 
     def peek(self) -> None:

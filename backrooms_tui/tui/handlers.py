@@ -31,12 +31,13 @@ class Handlers:
         self._desk = desk
         self._verbs = verbs
         self._prompts = prompts
+        self._table: dict[str, Handler] = {}
 
     def table(self, console: Mapping[str, Handler]) -> dict[str, Handler]:
         """Give every action's handler; `console` has those that belong to the app."""
         screen, desk, verbs, prompts = self._screen, self._desk, self._verbs, self._prompts
         log = screen.log_view
-        return {
+        self._table = {
             "room.enter": lambda: verbs.enter(desk.rooms.cursor),
             "room.peek": verbs.pin,
             "room.create": verbs.create,
@@ -75,6 +76,7 @@ class Handlers:
             **self._moves(),
             **console,
         }
+        return self._table
 
     def targets(self) -> tuple[RoomId, ...]:
         """The rooms that a verb means: the marked ones, else the shown one while a pane of it has the focus."""
@@ -146,7 +148,7 @@ class Handlers:
 
     def _chosen(self, action_id: str | None) -> None:
         if action_id is not None:
-            self._screen.post_message(self._screen.Chosen(action_id))
+            self._table[action_id]()
 
     def _refusal(self, action_id: str, targets: tuple[RoomId, ...]) -> str:
         verb = {"room.suspend": Verb.SUSPEND, "room.resume": Verb.RESUME, "room.destroy": Verb.DESTROY}.get(action_id)

@@ -43,13 +43,6 @@ class ConsoleScreen(Screen[None]):
     class Arranged(Message):
         """The panes have new sizes or another of them is shown: whoever fills them fills them again."""
 
-    class Chosen(Message):
-        """An action was chosen from a menu."""
-
-        def __init__(self, action_id: str) -> None:
-            super().__init__()
-            self.action_id = action_id
-
     class FocusMoved(Message):
         """Another pane has the focus."""
 
@@ -95,7 +88,7 @@ class ConsoleScreen(Screen[None]):
         yield self.too_small
 
     def on_mount(self) -> None:
-        self.browser.focus()
+        self.set_focus(self.browser)
 
     def on_resize(self, event: events.Resize) -> None:
         self.lay_out(event.size.width, event.size.height)
@@ -118,7 +111,7 @@ class ConsoleScreen(Screen[None]):
         self._narrow_shows = Focus.ROOMS if kind is Focus.ROOMS else Focus.OUTPUT
         self._zoomed = self._zoomed and kind is not Focus.ROOMS
         self.lay_out(self.size.width, self.size.height)
-        self._pane(kind).focus()
+        self.set_focus(self._pane(kind))
 
     def next_pane(self, step: int) -> None:
         """Go round the panes that can have the focus now."""
@@ -135,7 +128,7 @@ class ConsoleScreen(Screen[None]):
         """Give the whole width to the output, or take it back."""
         self._zoomed = not self._zoomed
         if self._zoomed and self.focus_kind() is not Focus.INPUT:
-            self.log_view.focus()
+            self.set_focus(self.log_view)
         self.lay_out(self.size.width, self.size.height)
 
     def show_hints(self, *, wanted: bool) -> None:
@@ -210,7 +203,7 @@ class ConsoleScreen(Screen[None]):
 
     def _pane(self, kind: Focus) -> Widget:
         if kind is Focus.INPUT and self.input_box is not None and self._input_wanted:
-            return self.input_box
+            return self.input_box.editor
         panes = {Focus.OUTPUT: self.log_view, Focus.FIGURES: self.figures}
         return panes.get(kind, self.browser)
 

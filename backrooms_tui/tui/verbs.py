@@ -61,11 +61,13 @@ class Verbs:
             return
         tab = self._desk.tabs.get(view.record.id)
         if tab is not None and tab.entered:
+            self._desk.hold_keys()
             self._entered(view)
         elif tab is None and self._desk.tabs.full:
             self._desk.say("NINE TABS ARE OPEN. LEAVE ONE FIRST.", severity="WARN")
         else:
-            self._calls.run(partial(self._service.enter, view.record.id), self._entered, self._desk.refused)
+            self._desk.hold_keys()
+            self._calls.run(partial(self._service.enter, view.record.id), self._entered, self._not_entered)
 
     def pin(self) -> None:
         """PIN PEEK: keep the shown room in a tab without entering it; again: let it go."""
@@ -161,6 +163,10 @@ class Verbs:
         self._screen.browser.cursor_moved()
         self._note_command("enter", room_id)
         self._desk.show(room_id, focus=True)
+
+    def _not_entered(self, error: BackroomsError) -> None:
+        self._desk.release_keys(keep=False)
+        self._desk.refused(error)
 
     def _left(self, view: RoomView) -> None:
         self._desk.rooms.put(view)

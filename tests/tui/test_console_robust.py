@@ -38,7 +38,7 @@ HOSTILE = (
 
 
 def test_every_action_has_a_handler_and_every_handler_an_action(console: Any) -> None:
-    assert set(console()._table) == {action.id for action in ACTIONS if not action.fixed}
+    assert set(console().router._table) == {action.id for action in ACTIONS if not action.fixed}
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -126,8 +126,8 @@ INTENDED = {
         "on_event",
         "_handle_exception",
     },
-    ConsoleScreen: {"compose", "COMPONENT_CLASSES", "Arranged", "Chosen", "FocusMoved"},
-    Dialog: {"compose", "AUTO_FOCUS", "COMPONENT_CLASSES"},
+    ConsoleScreen: {"compose", "COMPONENT_CLASSES", "Arranged", "FocusMoved"},
+    Dialog: {"compose", "COMPONENT_CLASSES"},
     Frame: {"compose"},
     Pane: {"ALLOW_SELECT", "render_line", "notify_style_update"},
 }

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from conftest import comes, screen_text, sees
+from textual import events
 from textual.pilot import Pilot
 
 from backrooms_tui.config.settings import Settings
@@ -117,8 +118,7 @@ async def test_enter_paste_and_half_an_id_destroy_nothing_and_f_destroys_once_ar
     target = desk(pilot).rooms.cursor
     await pilot.press("a", "D")
     await sees(pilot, "NOT ARMED")
-    sheet = pilot.app.screen.query_one("#sheet")
-    pilot.app.screen.paste(target[-8:])
+    pilot.app.post_message(events.Paste(target[-8:]))
     await sees(pilot, "PASTE IS REFUSED")
     await pilot.press("enter", "F", *target[-8:-1], "F", "enter")
     await sees(pilot, "NOT ARMED")
@@ -131,7 +131,6 @@ async def test_enter_paste_and_half_an_id_destroy_nothing_and_f_destroys_once_ar
     await sees(pilot, "ROOM TERMINATED")
     await sees(pilot, "ROOMS 2")
     assert target not in {view.record.id for view in service.rooms()}
-    assert not sheet.is_attached
 
 
 async def test_the_countdown_of_several_rooms_is_stopped_by_any_key(pilot: Pilot[Any], service: RoomService) -> None:

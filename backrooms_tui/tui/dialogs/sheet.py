@@ -12,7 +12,6 @@ from textual import events
 from textual.app import ComposeResult
 from textual.screen import ModalScreen
 
-from backrooms_tui.tui.keymap import key_name
 from backrooms_tui.tui.rows import EMPTY, Row, blank, ends, ink, row
 from backrooms_tui.tui.widgets.frame import HEAVY, bottom_rule, top_rule
 from backrooms_tui.tui.widgets.pane import INKS, Pane
@@ -22,7 +21,7 @@ T = TypeVar("T")
 _SCROLL = {"up": -1, "k": -1, "down": 1, "j": 1}
 
 
-class Sheet(Pane, can_focus=True):
+class Sheet(Pane):
     """Draws its dialog's rows inside a heavy frame."""
 
     def __init__(self, dialog: Dialog[T]) -> None:
@@ -63,18 +62,8 @@ class Sheet(Pane, can_focus=True):
         below = len(self._rows) - self._top - self.size.height + 2
         return row(ink("dim", f"{below} MORE")) if below > 0 else EMPTY
 
-    def on_key(self, event: events.Key) -> None:
-        event.stop()
-        event.prevent_default()
-        key = key_name(event.key, event.character)
-        if not self._dialog.press(key, event):
-            self._scroll_key(key)
-
-    def on_paste(self, event: events.Paste) -> None:
-        event.stop()
-        self._dialog.paste(event.text)
-
-    def _scroll_key(self, key: str) -> None:
+    def scroll_key(self, key: str) -> None:
+        """Scroll by a key; others mean nothing."""
         page = max(1, self.size.height - 3)
         far = len(self._rows)
         steps = {**_SCROLL, "pgup": -page, "pgdn": page, "home": -far, "g": -far, "end": far, "G": far}
@@ -85,14 +74,17 @@ class Sheet(Pane, can_focus=True):
 class Dialog(ModalScreen[T]):
     """A modal sheet. Subclasses give `rows` and take keys in `press`; `esc` always closes it with None."""
 
-    AUTO_FOCUS = "#sheet"
     COMPONENT_CLASSES = INKS
     width = 78
     title_row: Row = EMPTY
     note_row: Row = EMPTY
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._sheet = Sheet(self)
+
     def compose(self) -> ComposeResult:
-        yield Sheet(self)
+        yield self._sheet
 
     def on_mount(self) -> None:
         self.redraw()
@@ -102,7 +94,13 @@ class Dialog(ModalScreen[T]):
 
     def redraw(self) -> None:
         """Draw the sheet anew after something in it changed."""
-        self.query_one(Sheet).measure()
+        self._sheet.measure()
+
+    def take_key(self, key: str, event: events.Key) -> bool:
+        """Take a key press; gives True, because a modal takes them all."""
+        if not self.press(key, event):
+            self._sheet.scroll_key(key)
+        return True
 
     def rows(self, width: int) -> tuple[Row, ...]:
         """Give what the sheet says, `width` cells wide."""

@@ -42,7 +42,8 @@ class Prompt(Pane, can_focus=True):
         self._question = question
         self._edit.set(text)
         self.display = True
-        self.focus()
+        # At once: `focus` would wait for its turn, and keys that come meanwhile would be commands.
+        self.screen.set_focus(self)
         self.refresh()
 
     def row(self, y: int) -> Row:
@@ -50,12 +51,11 @@ class Prompt(Pane, can_focus=True):
         sign = self._question.sign if self._question else ""
         return row(ink("key", f" {sign}")) + field_row(self._edit, self.size.width - 3, here=True)
 
-    def on_key(self, event: events.Key) -> None:
+    def take_key(self, event: events.Key) -> bool:
+        """Take a key press; gives True, because the line takes them all."""
         question = self._question
         if question is None:
-            return
-        event.stop()
-        event.prevent_default()
+            return True
         if event.key == "escape":
             self._close()
             question.cancelled()
@@ -67,11 +67,12 @@ class Prompt(Pane, can_focus=True):
             self._changed(question)
         elif self._edit.press(event.key, event.character):
             self._changed(question)
+        return True
 
-    def on_paste(self, event: events.Paste) -> None:
-        event.stop()
+    def take_paste(self, text: str) -> None:
+        """Take pasted text as one line."""
         if self._question is not None:
-            self._edit.insert(event.text.replace("\n", " "))
+            self._edit.insert(text.replace("\n", " "))
             self._changed(self._question)
 
     def _changed(self, question: Question) -> None:

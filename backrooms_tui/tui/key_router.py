@@ -1,0 +1,85 @@
+"""Every key press, in the order of typing, to the one place that it is for.
+
+Dialogs, the bottom line and the action table are called at once and not by message: over a slow line several keys
+arrive together, and the second must meet what the first one opened. Keys typed while a room is being entered wait
+for its input box, so that a sentence typed ahead never lands among the commands.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+
+from textual import events
+from textual.screen import Screen
+
+from .actions import Focus
+from .dialogs.sheet import Dialog
+from .keymap import Keymap, key_name
+from .screen import ConsoleScreen
+
+MAX_HELD = 4096
+"""Key presses kept while a room is being entered."""
+IN_DIALOGS = frozenset({"console.leave-now", "console.stop", "screen.redraw"})
+"""Actions whose keys reach through a dialog or a typed line."""
+
+
+class KeyRouter:
+    """Routes keys; used on the app's loop only. `top` gives the screen that is on top now."""
+
+    def __init__(
+        self,
+        screen: ConsoleScreen,
+        top: Callable[[], Screen[object]],
+        keymap: Keymap,
+        table: Mapping[str, Callable[[], None]],
+    ) -> None:
+        self._screen = screen
+        self._top = top
+        self._keymap = keymap
+        self._table = table
+        self._held: deque[events.Key | events.Paste] | None = None
+
+    def take(self, event: events.Key | events.Paste) -> bool:
+        """Route a key press or a paste; False when the focused widget should have it."""
+        if self._held is not None:
+            self._held.append(event)
+            return True
+        if isinstance(event, events.Paste):
+            return self._paste(event)
+        return self._press(event)
+
+    def hold(self) -> None:
+        """Keep what is typed from now on."""
+        self._held = deque(maxlen=MAX_HELD)
+
+    def release(self, *, keep: bool) -> None:
+        """Give what was held to whatever has the focus now, or drop it."""
+        held, self._held = self._held or (), None
+        for event in held if keep else ():
+            if not self.take(event) and self._screen.focused is not None:
+                self._screen.focused._forward_event(event)  # noqa: SLF001 - what App does with every key
+
+    def _press(self, event: events.Key) -> bool:
+        screen, top = self._screen, self._top()
+        kind = screen.focus_kind()
+        key = key_name(event.key, event.character)
+        typing = kind is None or isinstance(top, Dialog)
+        action = self._keymap.action(Focus.INPUT if kind is None else kind, key)
+        if typing and (action is None or action.id not in IN_DIALOGS):
+            return top.take_key(key, event) if isinstance(top, Dialog) else screen.prompt.take_key(event)
+        if kind is Focus.INPUT and screen.input_box is not None and screen.input_box.editor.interceptor:
+            return False
+        if action is not None:
+            self._table[action.id]()
+        return action is not None
+
+    def _paste(self, event: events.Paste) -> bool:
+        top = self._top()
+        if isinstance(top, Dialog):
+            top.paste(event.text)
+        elif self._screen.focus_kind() is None:
+            self._screen.prompt.take_paste(event.text)
+        else:
+            return self._screen.focus_kind() is not Focus.INPUT
+        return True
