@@ -159,3 +159,15 @@ def test_a_second_console_on_the_store_is_refused_and_told_who_has_it(console: P
     with PtyProgram(home) as second:
         assert second.wait() == 3
         eventually(lambda: f"HELD BY: pid {console.process.pid}".encode() in second.written)
+
+
+def test_keys_that_arrive_together_mean_what_they_would_one_by_one(console: PtyProgram) -> None:
+    console.send(":create --name ahead\r")
+    console.sees("ROOMS 2")
+    console.send("i/state:act\r")
+    console.sees("state:act")
+    console.send("\x1b")
+    eventually(lambda: "type to narrow" in console.text())
+    console.send("\rremember value: qaDj\rrecall value\r")
+    console.sees("ENTITY: qaDj")
+    assert "ROOMS 2" in console.text()
