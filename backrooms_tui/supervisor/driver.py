@@ -29,7 +29,7 @@ from backrooms_tui.entity.frames import (
 )
 from backrooms_tui.entity.process import EntityProcess, EntitySpec, ExitReport
 from backrooms_tui.model.entries import Draft, EntryType, Meta, Outcome
-from backrooms_tui.model.errors import BackroomsError
+from backrooms_tui.model.errors import BackroomsError, EntityInitFailed
 from backrooms_tui.model.events import RoomChanged, Said, TurnStarted
 from backrooms_tui.model.room import Damage, QueuedInput, RoomRecord
 from backrooms_tui.persistence.records import UnstorableEntry
@@ -184,6 +184,9 @@ class Driver:
                 self._violated(room, frame.code, frame.reason)
             case Log() | Silent():
                 pass  # an entity's log has no reader yet, and silence is what no output means anyway
+            case Fail() if not room.ready:
+                self._kill(room)
+                self._init_died(room, f"{frame.error}: {frame.text}")
             case Terminate():
                 self._engine.notice("INFO", "ENTITY REQUESTS TERMINATION", room.id)
             case _ if turn is None or turn.ended:
@@ -276,6 +279,9 @@ class Driver:
             return
         turn, was_ready = room.turn, room.ready
         self._kill(room)
+        if report.signal is None and report.status is None:  # never born: the host's trouble, not the room's
+            self._spawn_failed(room, EntityInitFailed("ZYGOTE: NO PROCESS"))
+            return
         cause = " ".join(report_lines(report)[1:2])
         if turn is not None and not turn.ended:
             self._end(room, turn, Outcome.CRASH, error=crash_error(report))
