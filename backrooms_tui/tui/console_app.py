@@ -184,7 +184,7 @@ class BackroomsApp(App[int]):
         self.desk.paint_hints()
 
     def on_log_view_status_changed(self) -> None:
-        self.desk.paint_output()
+        self.desk.log_moved()
 
     def on_log_view_copied(self, message: LogView.Copied) -> None:
         self.desk.say(f"COPIED {message.size} B VIA OSC 52 (UNVERIFIED)")

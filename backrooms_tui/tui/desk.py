@@ -26,7 +26,7 @@ from backrooms_tui.model.events import (
     TurnEnded,
     TurnStarted,
 )
-from backrooms_tui.model.ids import RoomId, short
+from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.units import NS
 from backrooms_tui.model.views import RoomView, RunningTurn, ServiceStatus, StoreFacts
 from backrooms_tui.service import RoomService
@@ -34,11 +34,12 @@ from backrooms_tui.service import RoomService
 from . import chrome
 from .actions import Focus
 from .calls import Lane, ServiceCalls
-from .figures import Page, Subject, damage_rows, page_rows
+from .figures import Page, Subject
 from .keymap import Keymap
 from .log.pages import CallableSource
 from .notices import Ledger, NoticeLine
-from .rows import EMPTY, Row, ink, row
+from .painting import paint_figures, paint_foot, paint_header, paint_output
+from .rows import Row
 from .safe import SafeText
 from .screen import ConsoleScreen
 from .tabs import Tabs
@@ -53,7 +54,7 @@ MEMORY_ENTRIES = 40
 
 
 class Desk:
-    """State of the console. `changed` is called whenever the shown room or its state may have changed."""
+    """State of the console, and what changes it."""
 
     def __init__(
         self, screen: ConsoleScreen, service: RoomService, calls: ServiceCalls, keymap: Keymap, clock: Callable[[], int]
@@ -104,7 +105,7 @@ class Desk:
         """Tell the operator one line; it stays in the ledger."""
         self.ledger.add(NoticeLine(self._clock(), severity, room_id, text))
         self._screen.notice.show((chrome.notice_row(self.ledger.last),))
-        self._paint_foot()
+        paint_foot(self._screen, self)
 
     def say(self, words: str, *, severity: str = "INFO", room_id: RoomId | None = None) -> None:
         """`note` for our own words."""
@@ -155,14 +156,14 @@ class Desk:
     def list_changed(self) -> None:
         """Draw the list anew after a sort, a filter or a mark."""
         self._screen.browser.redraw()
-        self._paint_foot()
+        paint_foot(self._screen, self)
         self._peek()
 
     def turn_page(self) -> None:
         """Go from INSPECT to STATS to CONFIG to MEMORY."""
         self.page = self.page.following()
         self._read_figures()
-        self._paint_figures()
+        paint_figures(self._screen, self)
 
     def read_entry(self, timestamp: int, then: Callable[[MemoryEntry], None]) -> None:
         """Read one entry of the shown room, by its timestamp."""
@@ -196,17 +197,24 @@ class Desk:
         view = self.shown
         if view is None:
             return None
-        latencies = tuple(self._pulses.get(view.record.id, ()))
-        return Subject(view, self.now, self.facts, self.status, latencies, self._entries)
+        return Subject(view, self.now, self.facts, self.status, self.recent(view.record.id), self._entries)
 
     def paint(self) -> None:
         """Draw everything around the list and the log; panes write only the lines that differ."""
-        self._paint_header()
-        self._paint_foot()
-        self.paint_output()
-        self._paint_figures()
+        paint_header(self._screen, self)
+        paint_foot(self._screen, self)
+        paint_output(self._screen, self)
+        paint_figures(self._screen, self)
         self.paint_hints()
         self.retitle(self.shown)
+
+    def log_moved(self) -> None:
+        """The log's status is another one."""
+        paint_output(self._screen, self)
+
+    def recent(self, room_id: RoomId | None) -> tuple[float, ...]:
+        """Seconds of a room's turns seen in this session, oldest first."""
+        return tuple(self._pulses.get(room_id, ())) if room_id is not None else ()
 
     def paint_hints(self) -> None:
         screen = self._screen
@@ -341,50 +349,3 @@ class Desk:
         reason = self.status.read_only_because
         self._screen.show_banner((Row((("", SafeText.of(f" STORE READ-ONLY: {reason}")),)),) if reason else ())
         self.paint()
-
-    def _paint_header(self) -> None:
-        screen = self._screen
-        memory = sum(view.record.memory_usage for view in self.rooms.views())
-        header = chrome.header_row(
-            screen.header.size.width,
-            rooms=self.rooms,
-            memory=memory,
-            status=self.status,
-            facts=self.facts,
-            now=self.now,
-        )
-        screen.header.show((header,))
-        order = f"SORT {self.rooms.order.name} {'^' if self.rooms.reversed else 'v'}"
-        screen.rooms_frame.top.show(row(ink("title", f"ROOMS {self.rooms.total}")), row(ink("dim", order)))
-
-    def _paint_foot(self) -> None:
-        foot = self._screen.foot
-        shown = self.tabs.shown
-        latencies = self._pulses.get(shown, ()) if shown is not None else ()
-        rows = chrome.foot_rows(
-            foot.size.width, foot.size.height, rooms=self.rooms, latencies=tuple(latencies), notices=self.ledger.lines()
-        )
-        foot.show(rows)
-
-    def paint_output(self) -> None:
-        screen, shown = self._screen, self.shown
-        status = screen.log_view.status()
-        follow = "FOLLOW" if status.follow else f"HELD +{status.new} NEW"
-        right = row(ink("dim" if status.follow else "accent", follow)) if shown else EMPTY
-        tabs = list(self.tabs)
-        views = [self.rooms.view(tab.room_id) for tab in tabs]
-        width = screen.output_frame.size.width - right.cell_len - 8
-        screen.output_frame.top.show(chrome.tab_title(tabs, shown, views, width), right)
-        screen.log_foot.show(
-            (chrome.log_foot_row(screen.log_foot.size.width, status) if shown and not shown.record.damage else EMPTY,)
-        )
-        screen.show_damage(damage_rows(shown.record.damage) if shown and shown.record.damage else ())
-
-    def _paint_figures(self) -> None:
-        figures, subject = self._screen.figures, self.subject()
-        title = (
-            row(ink("title", self.page.value), ink("dim", f" {short(subject.view.record.id)}")) if subject else EMPTY
-        )
-        self._screen.figures_frame.top.show(title, row(ink("dim", "i next")))
-        width = max(20, figures.size.width)
-        figures.show(page_rows(self.page, subject, width) if subject else (row(ink("dim", " NO ROOM IS SHOWN.")),))

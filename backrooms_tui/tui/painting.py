@@ -1,0 +1,63 @@
+"""Fills the screen's panes from the desk's state; what has not changed is not written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from backrooms_tui.model.ids import short
+
+from . import chrome
+from .figures import damage_rows, page_rows
+from .rows import EMPTY, ink, row
+from .screen import ConsoleScreen
+
+if TYPE_CHECKING:
+    from .desk import Desk
+
+
+def paint_header(screen: ConsoleScreen, desk: Desk) -> None:
+    """The first line, and the room list's title."""
+    header = chrome.header_row(
+        screen.header.size.width,
+        rooms=desk.rooms,
+        memory=sum(view.record.memory_usage for view in desk.rooms.views()),
+        status=desk.status,
+        facts=desk.facts,
+        now=desk.now,
+    )
+    screen.header.show((header,))
+    order = f"SORT {desk.rooms.order.name} {'^' if desk.rooms.reversed else 'v'}"
+    screen.rooms_frame.top.show(row(ink("title", f"ROOMS {desk.rooms.total}")), row(ink("dim", order)))
+
+
+def paint_foot(screen: ConsoleScreen, desk: Desk) -> None:
+    """What stands under the room list."""
+    foot, latencies = screen.foot, desk.recent(desk.tabs.shown)
+    width, height = foot.size
+    foot.show(chrome.foot_rows(width, height, rooms=desk.rooms, latencies=latencies, notices=desk.ledger.lines()))
+
+
+def paint_output(screen: ConsoleScreen, desk: Desk) -> None:
+    """The tabs above the log, the status below it, and the damage of a room that has no log to show."""
+    shown, status = desk.shown, screen.log_view.status()
+    damage = shown.record.damage if shown is not None else None
+    follow = "FOLLOW" if status.follow else f"HELD +{status.new} NEW"
+    right = row(ink("dim" if status.follow else "accent", follow)) if shown else EMPTY
+    tabs = list(desk.tabs)
+    views = [desk.rooms.view(tab.room_id) for tab in tabs]
+    width = screen.output_frame.size.width - right.cell_len - 8
+    screen.output_frame.top.show(chrome.tab_title(tabs, shown, views, width), right)
+    foot = chrome.log_foot_row(screen.log_foot.size.width, status) if shown and damage is None else EMPTY
+    screen.log_foot.show((foot,))
+    screen.show_damage(damage_rows(damage) if damage is not None else ())
+
+
+def paint_figures(screen: ConsoleScreen, desk: Desk) -> None:
+    """The page of figures of the shown room."""
+    pane, subject = screen.figures, desk.subject()
+    title = row(ink("title", desk.page.value))
+    if subject is not None:
+        title += row(ink("dim", f" {short(subject.view.record.id)}"))
+    screen.figures_frame.top.show(title, row(ink("dim", "i next")))
+    width = max(20, pane.size.width)
+    pane.show(page_rows(desk.page, subject, width) if subject else (row(ink("dim", "NO ROOM IS SHOWN.")),))
