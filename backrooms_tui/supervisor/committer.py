@@ -124,7 +124,9 @@ class Committer:
             if self.failure is None:
                 self._on_lost()
         finally:
-            self._release()
+            with self._lock:
+                self._writing = False
+                self._work.notify()
 
     def close(self) -> None:
         """Write what is queued and stop."""
@@ -143,19 +145,21 @@ class Committer:
             self._lead()
 
     def _lead(self) -> None:
-        """Write what is queued now, once, and hand on."""
-        with self._lock:
-            batch, self._pending = self._pending, []
-        try:
-            self._write(batch)
-        finally:
-            self._release()
+        """Write what is queued, and once more what was queued meanwhile, then hand on.
 
-    def _release(self) -> None:
-        with self._lock:
-            self._writing = False
-            if self._pending or self._closed:
-                self._work.notify()
+        The second round is nearly always the answer to the input just written: handing that to the committer thread
+        took 80 us of 560. More rounds would make the caller everybody's servant.
+        """
+        try:
+            for _ in range(2):
+                with self._lock:
+                    batch, self._pending = self._pending, []
+                self._write(batch)
+        finally:
+            with self._lock:
+                self._writing = False
+                if self._pending or self._closed:
+                    self._work.notify()
 
     def _write(self, batch: list[Ticket]) -> None:
         """Write runs of commits as one batch each; destructions stand between them."""
