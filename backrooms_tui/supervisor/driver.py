@@ -1,8 +1,7 @@
-"""How a worker thread drives its rooms: start the entity, give it input, take its frames, see it die.
+"""How a worker thread drives its rooms: give the entity input, take its frames, see it die, end the turn.
 
 A turn ends in exactly one way: `done`, `fail`, deadline, death, or a broken protocol; each leads to one durable
-commit that holds what was said so far, and only `done` moves the entity's state. A kill does not wait for the
-death: the replacement is started beside it.
+commit that holds what was said so far, and only `done` moves the entity's state.
 """
 
 from __future__ import annotations
@@ -27,23 +26,22 @@ from backrooms_tui.entity.frames import (
     Terminate,
     Violation,
 )
-from backrooms_tui.entity.process import EntityProcess, EntitySpec, ExitReport
-from backrooms_tui.model.entries import Draft, EntryType, Meta, Outcome
+from backrooms_tui.entity.process import EntityProcess, ExitReport
+from backrooms_tui.model.entries import Draft, Outcome
 from backrooms_tui.model.errors import BackroomsError, EntityInitFailed
 from backrooms_tui.model.events import RoomChanged, Said, TurnStarted
-from backrooms_tui.model.room import Damage, QueuedInput, RoomRecord
+from backrooms_tui.model.room import QueuedInput, RoomRecord
 from backrooms_tui.persistence.records import UnstorableEntry
 
 from .ending import crash_error, end_turn, failure_error, lost_error, timeout_error, violation_error
 from .engine import Engine
+from .processes import Processes
 from .room import LiveRoom, Pending
 from .turn import StateTooLarge, Turn, encode_state
 from .worker import Worker
 
 MAX_ATTEMPTS = 2
 """Starts of one input over all host deaths; a third would risk an input that kills the host."""
-INIT_ATTEMPTS = 3
-"""Deaths during initialisation before a room is CORRUPTED (seed 000, Corrupted Room)."""
 CLOSING_GRACE = 1.0
 """Seconds between an entity's channel closing and its death being reported, before it is killed for it."""
 
@@ -54,12 +52,13 @@ class Driver:
     def __init__(self, engine: Engine, worker: Worker) -> None:
         self._engine = engine
         self._worker = worker
+        self._processes = Processes(engine, worker, self)
         self._turns = 0
         """Turns at work in this thread; with no other it may write itself."""
 
     def kick(self, room: LiveRoom) -> None:
         """See to it that the room works on its next input, or has its entity, if it should."""
-        self._worker.post(lambda: self._advance(room))
+        self._worker.post(lambda: self.advance(room))
 
     def retire(self, room: LiveRoom) -> None:
         """Let an unused entity go; the room answers from its snapshot later."""
@@ -73,7 +72,7 @@ class Driver:
         """Forget everything since the last durable commit: `record` is what the store holds. Then call `then`."""
         self._worker.post(lambda: self._reset(room, record, then))
 
-    def _advance(self, room: LiveRoom) -> None:
+    def advance(self, room: LiveRoom) -> None:
         with room.lock:
             if room.halted or not room.loaded or room.turn is not None:
                 return
@@ -82,44 +81,9 @@ class Driver:
         if waiting is not None and waiting.input.attempt >= MAX_ATTEMPTS:
             self._discard(room, waiting)
         elif wanted and room.process is None:
-            self._spawn(room)
+            self._processes.spawn(room)
         elif waiting is not None and room.ready and self._engine.slots.take(lambda: self.kick(room)):
             self._begin(room, waiting)
-
-    def _spawn(self, room: LiveRoom) -> None:
-        spec = EntitySpec(
-            kind=room.record.config.entity,
-            memory_limit=room.record.config.memory_limit,
-            state=room.state,
-            seq=room.record.tail.seq,
-            now=room.record.last_active,
-        )
-        born: list[EntityProcess] = []  # its death may be announced before `spawn` has returned it
-
-        def on_exit(report: ExitReport) -> None:
-            self._worker.post(lambda: self._on_exit(room, born[0], report) if born else None)
-
-        try:
-            process = self._engine.host.spawn(spec, on_exit=on_exit)
-        except BackroomsError as error:
-            self._spawn_failed(room, error)
-            return
-        born.append(process)
-        with room.lock:
-            room.process, room.ready = process, False
-        self._engine.touch(room)
-        for fileno in process.filenos():
-            self._worker.watch(fileno, lambda fd=fileno: self._receive(room, process, fd))  # type: ignore[misc]
-        self._set_alarm(room, self._engine.limits.init_timeout, lambda: self._init_overdue(room, process))
-        self._engine.bus.publish(RoomChanged(room.id, room.record.state))
-
-    def _spawn_failed(self, room: LiveRoom, error: BackroomsError) -> None:
-        """No process could be made: the host's trouble, not the room's. Its inputs stay queued."""
-        with room.lock:
-            room.wants_entity = False
-            room.spawn_error = error
-            room.changed.notify_all()
-        self._engine.notice("ERROR", " ".join((error.code, *error.details)), room.id)
 
     def _begin(self, room: LiveRoom, waiting: Pending) -> None:
         process = room.process
@@ -132,11 +96,11 @@ class Driver:
             room.turn = turn
         self._turns += 1
         self._engine.touch(room)
-        self._set_alarm(room, turn.timeout, lambda: self._deadline(room, turn))
+        self._processes.set_alarm(room, turn.timeout, lambda: self._deadline(room, turn))
         event = TurnStarted(room.id, turn.seq, turn.attempt, time.time_ns(), turn.timeout)
         self._engine.tell_turn(room, turn.seq, event)
         process.begin_turn(turn.seq)
-        self._send(
+        self._processes.send(
             process,
             {
                 "type": "input",
@@ -159,15 +123,7 @@ class Driver:
             return  # the store is unwell; the room is reloaded when it is well again
         self._engine.committer.perform(ticket)
 
-    def _send(self, process: EntityProcess, frame: dict[str, object]) -> None:
-        if not process.send(frame):
-            self._worker.watch_writing(process.write_fileno, lambda: self._flush(process))
-
-    def _flush(self, process: EntityProcess) -> None:
-        if process.flush():
-            self._worker.stop_writing(process.write_fileno)
-
-    def _receive(self, room: LiveRoom, process: EntityProcess, fileno: int) -> None:
+    def received(self, room: LiveRoom, process: EntityProcess, fileno: int) -> None:
         for frame in process.receive(fileno):
             if process is not room.process:
                 return  # a frame before this one was its last
@@ -177,7 +133,7 @@ class Driver:
         turn = room.turn
         match frame:
             case Ready():
-                self._on_ready(room)
+                self._processes.ready(room)
             case Closed():
                 self._on_closed(room, process)
             case Violation():
@@ -185,8 +141,8 @@ class Driver:
             case Log() | Silent():
                 pass  # an entity's log has no reader yet, and silence is what no output means anyway
             case Fail() if not room.ready:
-                self._kill(room)
-                self._init_died(room, f"{frame.error}: {frame.text}")
+                self._processes.part(room)
+                self._processes.died_starting(room, f"{frame.error}: {frame.text}")
             case Terminate():
                 self._engine.notice("INFO", "ENTITY REQUESTS TERMINATION", room.id)
             case _ if turn is None or turn.ended:
@@ -215,19 +171,6 @@ class Driver:
         else:
             self._tell(room, turn, n, frame.text, observation=True)
 
-    def _on_ready(self, room: LiveRoom) -> None:
-        self._set_alarm(room, None)
-        with room.lock:
-            room.ready = True
-            room.wants_entity = False
-            room.init_failures = 0
-            if room.restarting:
-                room.restarting = False
-                self._record(room, Draft(EntryType.STATE_CHANGE, "ENTITY RESTARTED", {Meta.EVENT: "entity_restarted"}))
-            room.changed.notify_all()
-        self._engine.bus.publish(RoomChanged(room.id, room.record.state))
-        self._advance(room)
-
     def _done(self, room: LiveRoom, turn: Turn) -> None:
         snapshot = None
         if turn.staged is not None and turn.staged != room.state:
@@ -240,37 +183,37 @@ class Driver:
 
     def _deadline(self, room: LiveRoom, turn: Turn) -> None:
         if room.turn is turn and not turn.ended:
-            self._kill(room)
+            self._processes.part(room)
             self._end(room, turn, Outcome.TIMEOUT, error=timeout_error())
             self._engine.notice("WARN", f"ENTITY_TIMEOUT AFTER {turn.timeout:g}s", room.id)
 
     def _violated(self, room: LiveRoom, code: str, reason: str) -> None:
         """The entity broke a rule: it is killed, and the turn, if one runs, ends."""
         turn, was_ready = room.turn, room.ready
-        self._kill(room)
+        self._processes.part(room)
         self._engine.notice("WARN", f"{code}: {reason}", room.id)
         if turn is not None and not turn.ended:
             self._end(room, turn, Outcome.VIOLATION, error=violation_error(code, reason))
         elif was_ready:
-            self._advance(room)
+            self.advance(room)
         else:
-            self._init_died(room, f"{code}: {reason}")
+            self._processes.died_starting(room, f"{code}: {reason}")
 
     def _on_closed(self, room: LiveRoom, process: EntityProcess) -> None:
         """A channel ended. If that was its death, the report is a millisecond away; otherwise it is made one."""
         for fileno in process.filenos():
             self._worker.unwatch(fileno)
         if process.exit is not None:
-            self._on_exit(room, process, process.exit)
+            self.exited(room, process, process.exit)
             return
 
         def deaf() -> None:
             if room.process is process:
                 self._violated(room, "PROTOCOL_VIOLATION", "the entity closed its channel")
 
-        self._set_alarm(room, CLOSING_GRACE, deaf)
+        self._processes.set_alarm(room, CLOSING_GRACE, deaf)
 
-    def _on_exit(self, room: LiveRoom, process: EntityProcess, report: ExitReport) -> None:
+    def exited(self, room: LiveRoom, process: EntityProcess, report: ExitReport) -> None:
         for fileno in process.filenos():  # what it said before it died is still in its pipes
             for frame in process.receive(fileno) if process is room.process else ():
                 if not isinstance(frame, Closed) and process is room.process:
@@ -278,9 +221,9 @@ class Driver:
         if process is not room.process:
             return
         turn, was_ready = room.turn, room.ready
-        self._kill(room)
+        self._processes.part(room)
         if report.signal is None and report.status is None:  # never born: the host's trouble, not the room's
-            self._spawn_failed(room, EntityInitFailed("ZYGOTE: NO PROCESS"))
+            self._processes.spawn_failed(room, EntityInitFailed("ZYGOTE: NO PROCESS"))
             return
         cause = " ".join(report_lines(report)[1:2])
         if turn is not None and not turn.ended:
@@ -288,38 +231,14 @@ class Driver:
             self._engine.notice("ERROR", f"ENTITY_CRASHED {cause}", room.id)
         elif was_ready:
             self._engine.notice("WARN", f"ENTITY DIED BETWEEN INPUTS {cause}", room.id)
-            self._advance(room)
+            self.advance(room)
         else:
-            self._init_died(room, cause)
-
-    def _init_overdue(self, room: LiveRoom, process: EntityProcess) -> None:
-        if process is room.process and not room.ready:
-            self._kill(room)
-            self._init_died(room, f"NOT READY AFTER {self._engine.limits.init_timeout:g}s")
-
-    def _init_died(self, room: LiveRoom, why: str) -> None:
-        with room.lock:
-            room.init_failures += 1
-            hopeless = room.init_failures >= INIT_ATTEMPTS
-            if hopeless:
-                room.corrupt(Damage("ENTITY_INIT_FAILED", f"/room/{room.id}/state", 0, time.time_ns()))
-                draft = Draft(EntryType.ERROR, f"ERROR: ENTITY_INIT_FAILED\n{why}", {Meta.CODE: "ENTITY_INIT_FAILED"})
-                self._record(room, draft)
-        self._engine.notice("ERROR" if hopeless else "WARN", f"ENTITY_INIT_FAILED {why}", room.id)
-        if not hopeless:
-            self._advance(room)
-
-    def _record(self, room: LiveRoom, draft: Draft) -> None:
-        """Add one entry outside any turn. Under the room's lock."""
-        try:
-            self._engine.enqueue(room, room.seal((draft,)))
-        except BackroomsError:
-            pass  # the store is unwell and says so itself; the room is reloaded with what it truly holds
+            self._processes.died_starting(room, cause)
 
     def _end(
         self, room: LiveRoom, turn: Turn, outcome: str, *, error: Draft | None = None, snapshot: bytes | None = None
     ) -> None:
-        self._set_alarm(room, None)
+        self._processes.set_alarm(room, None)
         self._turns -= 1
         alone = self._turns == 0 and room.process is not None
         end_turn(
@@ -334,7 +253,7 @@ class Driver:
         )
         if room.process is None and not room.halted:
             room.restarting = True
-            self._spawn(room)
+            self._processes.spawn(room)
 
     def _ended(self, room: LiveRoom) -> None:
         """In the writing thread."""
@@ -354,12 +273,12 @@ class Driver:
         with room.lock:
             busy = room.turn is not None or room.queue or not room.ready
         if not busy:
-            self._kill(room)
+            self._processes.part(room)
             self._engine.bus.publish(RoomChanged(room.id, room.record.state))
 
     def _halt(self, room: LiveRoom, then: Callable[[], None]) -> None:
         turn = room.turn
-        self._kill(room)
+        self._processes.part(room)
         with room.lock:
             running = turn is not None and not turn.ended
             if running:
@@ -383,7 +302,7 @@ class Driver:
 
     def _reset(self, room: LiveRoom, record: RoomRecord, then: Callable[[], None]) -> None:
         turn = room.turn
-        self._kill(room)
+        self._processes.part(room)
         with room.lock:
             if turn is not None and not turn.ended:
                 self._turns -= 1
@@ -395,25 +314,3 @@ class Driver:
             room.receipts = None
             room.changed.notify_all()
         then()
-
-    def _kill(self, room: LiveRoom) -> None:
-        """Part with the process at once; a fresh one may be started beside its death."""
-        process = room.process
-        if process is None:
-            return
-        self._set_alarm(room, None)
-        for fileno in {*process.filenos(), process.write_fileno}:
-            self._worker.unwatch(fileno)
-        process.kill()
-        process.close()
-        with room.lock:
-            room.process, room.ready = None, False
-            room.changed.notify_all()
-        self._engine.forget(room)
-
-    def _set_alarm(self, room: LiveRoom, seconds: float | None, call: Callable[[], None] | None = None) -> None:
-        if room.alarm is not None:
-            self._worker.cancel(room.alarm)
-            room.alarm = None
-        if seconds is not None and call is not None:
-            room.alarm = self._worker.at(time.monotonic() + seconds, call)

@@ -26,7 +26,10 @@ def timeout_error() -> Draft:
 
 
 def failure_error(frame: Fail) -> Draft:
-    return _error("ENTITY_FAILED", "ERROR: ENTITY_FAILED", f"{frame.error}: {frame.text}", *frame.trace.splitlines())
+    """What the entity says of its own failure stands behind a mark on each line: it could say anything."""
+    told = [f"{frame.error}: {frame.text}", frame.trace]
+    lines = (f"  | {line}" for text in told for line in text.splitlines())
+    return _error("ENTITY_FAILED", "ERROR: ENTITY_FAILED", "AS REPORTED BY THE ENTITY:", *lines)
 
 
 def violation_error(code: str, reason: str) -> Draft:

@@ -1,0 +1,144 @@
+"""How rooms get and lose their entity processes: spawn, readiness, deaths at the start, kills, the one alarm.
+
+A kill does not wait for the death: the replacement may be started beside it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from backrooms_tui.entity.process import EntityProcess, EntitySpec, ExitReport
+from backrooms_tui.model.entries import Draft, EntryType, Meta
+from backrooms_tui.model.errors import BackroomsError
+from backrooms_tui.model.events import RoomChanged
+from backrooms_tui.model.room import Damage
+
+from .engine import Engine
+from .room import LiveRoom
+from .worker import Worker
+
+INIT_ATTEMPTS = 3
+"""Deaths during initialisation before a room is CORRUPTED (seed 000, Corrupted Room)."""
+
+
+class Listener(Protocol):
+    """Who is told what processes do; in the worker's thread."""
+
+    def received(self, room: LiveRoom, process: EntityProcess, fileno: int) -> None: ...
+
+    def exited(self, room: LiveRoom, process: EntityProcess, report: ExitReport) -> None: ...
+
+    def advance(self, room: LiveRoom) -> None: ...
+
+
+class Processes:
+    """One worker's entity processes; every method runs in its thread."""
+
+    def __init__(self, engine: Engine, worker: Worker, listener: Listener) -> None:
+        self._engine = engine
+        self._worker = worker
+        self._listener = listener
+
+    def spawn(self, room: LiveRoom) -> None:
+        spec = EntitySpec(
+            kind=room.record.config.entity,
+            memory_limit=room.record.config.memory_limit,
+            state=room.state,
+            seq=room.record.tail.seq,
+            now=room.record.last_active,
+        )
+        born: list[EntityProcess] = []  # its death may be announced before `spawn` has returned it
+
+        def on_exit(report: ExitReport) -> None:
+            self._worker.post(lambda: self._listener.exited(room, born[0], report) if born else None)
+
+        try:
+            process = self._engine.host.spawn(spec, on_exit=on_exit)
+        except BackroomsError as error:
+            self.spawn_failed(room, error)
+            return
+        born.append(process)
+        with room.lock:
+            room.process, room.ready = process, False
+        self._engine.touch(room)
+        for fileno in process.filenos():
+            self._worker.watch(fileno, lambda fd=fileno: self._listener.received(room, process, fd))  # type: ignore[misc]
+        self.set_alarm(room, self._engine.limits.init_timeout, lambda: self._init_overdue(room, process))
+        self._engine.bus.publish(RoomChanged(room.id, room.record.state))
+
+    def spawn_failed(self, room: LiveRoom, error: BackroomsError) -> None:
+        """No process could be made: the host's trouble, not the room's. Its inputs stay queued."""
+        with room.lock:
+            room.wants_entity = False
+            room.spawn_error = error
+            room.changed.notify_all()
+        self._engine.notice("ERROR", " ".join((error.code, *error.details)), room.id)
+
+    def ready(self, room: LiveRoom) -> None:
+        self.set_alarm(room, None)
+        with room.lock:
+            room.ready = True
+            room.wants_entity = False
+            room.init_failures = 0
+            if room.restarting:
+                room.restarting = False
+                self._record(room, Draft(EntryType.STATE_CHANGE, "ENTITY RESTARTED", {Meta.EVENT: "entity_restarted"}))
+            room.changed.notify_all()
+        self._engine.bus.publish(RoomChanged(room.id, room.record.state))
+        self._listener.advance(room)
+
+    def _init_overdue(self, room: LiveRoom, process: EntityProcess) -> None:
+        if process is room.process and not room.ready:
+            self.part(room)
+            self.died_starting(room, f"NOT READY AFTER {self._engine.limits.init_timeout:g}s")
+
+    def died_starting(self, room: LiveRoom, why: str) -> None:
+        with room.lock:
+            room.init_failures += 1
+            hopeless = room.init_failures >= INIT_ATTEMPTS
+            if hopeless:
+                room.corrupt(Damage("ENTITY_INIT_FAILED", f"/room/{room.id}/state", 0, time.time_ns()))
+                draft = Draft(EntryType.ERROR, f"ERROR: ENTITY_INIT_FAILED\n{why}", {Meta.CODE: "ENTITY_INIT_FAILED"})
+                self._record(room, draft)
+        self._engine.notice("ERROR" if hopeless else "WARN", f"ENTITY_INIT_FAILED {why}", room.id)
+        if not hopeless:
+            self._listener.advance(room)
+
+    def _record(self, room: LiveRoom, draft: Draft) -> None:
+        """Add one entry outside any turn. Under the room's lock."""
+        try:
+            self._engine.enqueue(room, room.seal((draft,)))
+        except BackroomsError:
+            pass  # the store is unwell and says so itself; the room is reloaded with what it truly holds
+
+    def part(self, room: LiveRoom) -> None:
+        """Part with the process at once; a fresh one may be started beside its death."""
+        process = room.process
+        if process is None:
+            return
+        self.set_alarm(room, None)
+        for fileno in {*process.filenos(), process.write_fileno}:
+            self._worker.unwatch(fileno)
+        process.kill()
+        process.close()
+        with room.lock:
+            room.process, room.ready = None, False
+            room.changed.notify_all()
+        self._engine.forget(room)
+
+    def send(self, process: EntityProcess, frame: dict[str, object]) -> None:
+        if not process.send(frame):
+            self._worker.watch_writing(process.write_fileno, lambda: self._flush(process))
+
+    def _flush(self, process: EntityProcess) -> None:
+        if process.flush():
+            self._worker.stop_writing(process.write_fileno)
+
+    def set_alarm(self, room: LiveRoom, seconds: float | None, call: Callable[[], None] | None = None) -> None:
+        if room.alarm is not None:
+            self._worker.cancel(room.alarm)
+            room.alarm = None
+        if seconds is not None and call is not None:
+            room.alarm = self._worker.at(time.monotonic() + seconds, call)
