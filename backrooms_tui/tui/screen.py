@@ -70,6 +70,7 @@ class ConsoleScreen(Screen[None]):
         self.left = Vertical(self.rooms_frame, self.figures_frame, id="left")
         self.right = Vertical(self.output_frame, id="right")
         self.body = Horizontal(self.left, self.right, id="body")
+        self.rooms_frame.weigh(heavy=True)
         for hidden in (self.banner, self.damage, self.prompt, self.too_small):
             hidden.display = False
         self.input_box: InputBox | None = None

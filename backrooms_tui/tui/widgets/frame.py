@@ -90,12 +90,13 @@ class Frame(Vertical):
         yield self.bottom
 
     def on_descendant_focus(self) -> None:
-        self._weigh(heavy=True)
+        self.weigh(heavy=True)
 
     def on_descendant_blur(self) -> None:
-        self._weigh(heavy=False)
+        self.weigh(heavy=False)
 
-    def _weigh(self, *, heavy: bool) -> None:
+    def weigh(self, *, heavy: bool) -> None:
+        """Draw the frame heavy or light."""
         self.top.weigh(heavy=heavy)
         self.bottom.weigh(heavy=heavy)
         self.set_class(heavy, "-focus")
