@@ -260,8 +260,10 @@ class Supervisor:
 
     def resume_pending(self) -> None:
         """Start the inputs that an earlier owner accepted and did not end. Rooms that nobody calls for stay cold
-        otherwise: a one-shot command must not start work that it will not finish.
+        otherwise: a one-shot command must not start work that it will not finish. Who calls this stays, so the
+        zygote is started too.
         """
+        self._engine.host.start()
         for room in self._registry.all():
             if room.record.queued and room.record.state in (RoomState.ACTIVE, RoomState.IDLE):
                 self._driver(self._registry.loaded(room.id)).kick(room)

@@ -7,6 +7,7 @@ Textual's own bindings, command palette, animations and blinking cursors are off
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import time
 from collections.abc import Callable, Mapping
@@ -157,6 +158,7 @@ class BackroomsApp(App[int]):
             self.desk.rooms.set_filter(parse_filter(view.filter))
         if not view.hints:
             self.console_screen.show_hints(wanted=False)
+        self.call_after_refresh(self._settle)
         self.console_feed.start()
         self.desk.load(then=self._restore_tabs)
 
@@ -227,6 +229,12 @@ class BackroomsApp(App[int]):
         waiting = self.console_feed.drain()
         if waiting and self.is_running:
             self.desk.take(waiting)
+
+    def _settle(self) -> None:
+        """After the first frame: what would have delayed it."""
+        gc.freeze()
+        gc.enable()
+        self.desk.resume_pending()
 
     def _restore_tabs(self) -> None:
         """Bring the last console's tabs back as peeks, once: entering them is the operator's to decide."""

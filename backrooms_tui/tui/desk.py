@@ -87,6 +87,10 @@ class Desk:
         """The room in the output pane."""
         return self.rooms.view(self.tabs.shown) if self.tabs.shown is not None else None
 
+    def resume_pending(self) -> None:
+        """Let the inputs that an earlier owner left behind run, and have entities ready to start."""
+        self._calls.run(self._service.resume_pending, lambda _: None, self.refused)
+
     def load(self, then: Callable[[], None] = lambda: None) -> None:
         """Read all rooms anew and draw everything; `then` follows."""
         self._calls.run(self._service.rooms, partial(self._loaded, then), self.refused, lane=Lane.READ)
