@@ -7,11 +7,15 @@ what is written, and the console leaves as if told to.
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TextIO
 
+from textual import events
 from textual.drivers.linux_driver import LinuxDriver
+from textual.geometry import Size
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -59,6 +63,20 @@ class ConsoleDriver(LinuxDriver):
         lost: Callable[[], None] = getattr(app, "terminal_lost", lambda: None)
         self.terminal = Terminal(sys.__stdout__, lost)
         self._file = self.terminal  # type: ignore[assignment] # it has all that the writer thread calls
+
+    def start_application_mode(self) -> None:
+        """Take the terminal, and hear of its sizes on the loop.
+
+        Textual reads the size inside the signal handler; a second signal between the reading and the telling makes
+        the older size arrive last, and the console stays drawn for it.
+        """
+        super().start_application_mode()  # type: ignore[no-untyped-call] # Textual's gap
+        asyncio.get_running_loop().add_signal_handler(signal.SIGWINCH, self._resized)
+
+    def _resized(self) -> None:
+        if not self._in_band_window_resize:
+            size = Size(*self._get_terminal_size())
+            self._app.post_message(events.Resize(size, size))
 
     def set_mouse(self, *, on: bool) -> None:
         """Take the mouse from the terminal, or give it back."""
