@@ -7,8 +7,6 @@ the trailing `...` that the seed's examples print. A room's name is metadata and
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 import string
 from collections.abc import Iterable
 from typing import NewType
@@ -31,6 +29,9 @@ def new_room_id(*, created_at: int, origin: str, seed: bytes | None = None) -> R
 
     `seed` is 32 random bytes unless a test needs the id to be known.
     """
+    import hashlib  # 3 ms, and only creating needs it
+    import secrets
+
     seed = secrets.token_bytes(32) if seed is None else seed
     # Lengths keep the three parts apart: without them two different triples could hash alike.
     parts = (str(created_at).encode(), seed, origin.encode("utf-8", "surrogateescape"))
