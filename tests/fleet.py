@@ -198,6 +198,9 @@ class Fleet:
         del self.records[of]
         self.subscription.tell(RoomDestroyed(of))
 
+    def resume_pending(self) -> None:
+        self.calls.append(("resume_pending",))
+
     def store_facts(self) -> StoreFacts:
         return StoreFacts("LEVELDB", "/rooms", NOW, 0.002, 14 * M)
 
