@@ -6,16 +6,20 @@ kernel's own line editing cuts lines at 4,095 bytes, and an input may have 65,53
 
 from __future__ import annotations
 
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import BinaryIO, Protocol
 
 from backrooms_tui.model.errors import UsageError
 
 PROMPT = "> "
+RESEND_SECONDS = 0.02
+"""How long readline is given to listen again."""
 
 
 class Lines(Protocol):
@@ -58,6 +62,7 @@ class TypedLines:
         self._terminal = threading.Lock()
         """Held while a prompt is being drawn, and while another thread writes."""
         readline.set_pre_input_hook(self._prompted)
+        signal.signal(signal.SIGINT, self._interrupted)
         # Tab is text; no escape sequences that switch the terminal's modes; nothing is kept on disk.
         for setting in ("tab: self-insert", "set enable-bracketed-paste off", "set enable-meta-key off"):
             readline.parse_and_bind(setting)
@@ -79,6 +84,14 @@ class TypedLines:
         """The prompt is drawn; from here on a writer can redraw it."""
         self._typing = True
         self._terminal.release()
+
+    def _interrupted(self, number: int, frame: FrameType | None) -> None:
+        """Ctrl-C raises KeyboardInterrupt, but readline drops what its hook raises: there it is sent once more."""
+        if frame is not None and frame.f_code is TypedLines._prompted.__code__:
+            main = threading.main_thread().ident
+            threading.Timer(RESEND_SECONDS, lambda: main and signal.pthread_kill(main, number)).start()
+        else:
+            signal.default_int_handler(number, frame)
 
     def aside(self, write: Callable[[], None]) -> None:
         with self._terminal:
