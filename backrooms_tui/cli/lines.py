@@ -88,8 +88,8 @@ class TypedLines:
     def _interrupted(self, number: int, frame: FrameType | None) -> None:
         """Ctrl-C raises KeyboardInterrupt, but readline drops what its hook raises: there it is sent once more."""
         if frame is not None and frame.f_code is TypedLines._prompted.__code__:
-            main = threading.main_thread().ident
-            threading.Timer(RESEND_SECONDS, lambda: main and signal.pthread_kill(main, number)).start()
+            main = threading.get_ident()
+            threading.Timer(RESEND_SECONDS, signal.pthread_kill, (main, number)).start()
         else:
             signal.default_int_handler(number, frame)
 
