@@ -233,7 +233,9 @@ def test_events_of_a_turn_come_in_order_and_the_end_repeats_what_was_said(servic
     service.await_entity(room, timeout=30)
     watch = service.subscribe([room])
     ask(service, room, "explain memory model")
-    events = eventually(lambda: [e for e in watch.get(1) if isinstance(e, InputAccepted | TurnStarted | Said | TurnEnded)])
+    events = eventually(
+        lambda: [e for e in watch.get(1) if isinstance(e, InputAccepted | TurnStarted | Said | TurnEnded)]
+    )
     kinds = [type(event) for event in events]  # type: ignore[attr-defined]
     assert kinds[:2] == [InputAccepted, TurnStarted]
     assert kinds[-1] is TurnEnded
@@ -283,9 +285,7 @@ def test_many_rooms_at_once_each_get_their_own_answers(service: RoomService) -> 
 
 
 def test_the_room_limit_is_a_refusal(tmp_path: Path) -> None:
-    settings = Settings(
-        persistence=PersistenceSettings(path=str(tmp_path / "few")), limits=LimitSettings(max_rooms=2)
-    )
+    settings = Settings(persistence=PersistenceSettings(path=str(tmp_path / "few")), limits=LimitSettings(max_rooms=2))
     service = open_service(settings)
     try:
         make_room(service)

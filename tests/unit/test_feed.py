@@ -12,8 +12,8 @@ from backrooms_tui.model.errors import BackroomsError, QueueFull
 from backrooms_tui.model.events import Lagged, RoomChanged, Said
 from backrooms_tui.model.states import RoomState
 from backrooms_tui.tui import feed as feeds
-from backrooms_tui.tui.console_app import unwritten_fault
 from backrooms_tui.tui.calls import Lane, Outcome, ServiceCalls
+from backrooms_tui.tui.console_app import unwritten_fault
 from backrooms_tui.tui.feed import Feed
 
 CHANGED = RoomChanged(room_id(1), RoomState.IDLE)
