@@ -1,6 +1,6 @@
 """Create rooms durably, beside append + fdatasync on the same file system.
 
-    python benches/room_creation.py [--rooms 1000]
+    python benches/room_creation.py [--rooms 900]
 
 Must: at most 2.0x of the floor. Aim: 1.4x. Seed 000 states 5.23 ms, 191 rooms a second.
 """
@@ -21,7 +21,7 @@ from backrooms_tui.service import open_service
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rooms", type=int, default=1000)
+    parser.add_argument("--rooms", type=int, default=900)
     rooms = parser.parse_args().rooms
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
         service = open_service(Settings(persistence=PersistenceSettings(path=f"{folder}/rooms")))

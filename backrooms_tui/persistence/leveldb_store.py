@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,19 +33,6 @@ from .witness import Mark, Witness, WitnessKeeper
 
 _SWEEP = 4096
 """Keys that the removal of a room deletes in one batch."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """A commit as LevelDB takes it."""
-
-    batch: Any
-    mark: Mark
-
-
-def _made(commit: RoomCommit) -> _Prepared:
-    assert isinstance(commit.prepared, _Prepared)
-    return commit.prepared
 
 
 class LevelDbStore:
@@ -133,25 +119,14 @@ class LevelDbStore:
             return error.damage
         return None
 
-    def prepare(self, commit: RoomCommit) -> RoomCommit:
-        """Build the commit's own batch in the caller's thread. Each `put` gives the GIL away: with 64 rooms at work
-        the writing thread spent 6.3 ms on a batch of 54 commits, 1.0 ms of it working.
-        """
-        batch = self._db.batch(sync=True)
-        _put_commit(batch, commit)
-        mark = _put_record(batch, commit.record, self._known.get(commit.record.id))
-        return replace(commit, prepared=_Prepared(batch, mark))
-
     def commit(self, commits: Sequence[RoomCommit], *, sync: bool = True) -> None:
+        batch = self._db.batch(sync=sync)
         after = admit(commits, self._stored)
-        made = [_made(commit if commit.prepared is not None else self.prepare(commit)) for commit in commits]
-        if sync and len(made) == 1:
-            batch = made[0].batch
-        else:
-            batch = self._db.batch(sync=sync)
-            for prepared in made:
-                batch.append(prepared.batch)
-        marks = {commit.record.id: prepared.mark for commit, prepared in zip(commits, made, strict=True)}
+        marks = {}
+        for commit in commits:
+            _put_commit(batch, commit)
+        for room_id, record in after.items():
+            marks[room_id] = _put_record(batch, record, self._known.get(room_id))
         self._witness.before_writing()
         self._db.write(batch)
         self._known.update(after)

@@ -42,9 +42,6 @@ class MemoryStore:
         self._room(room_id)
         return None
 
-    def prepare(self, commit: RoomCommit) -> RoomCommit:
-        return commit
-
     def commit(self, commits: Sequence[RoomCommit], *, sync: bool = True) -> None:  # noqa: ARG002 - the contract's
         rooms = self._open()
         admit(commits, lambda room_id: rooms[room_id].record if room_id in rooms else None)

@@ -43,8 +43,6 @@ class RoomCommit:
     queue_put: tuple[QueuedInput, ...] = ()
     queue_del: tuple[int, ...] = ()
     """Sequence numbers of queue records that end here."""
-    prepared: object = None
-    """What `RoomStore.prepare` made of it: the store's own business."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +73,6 @@ class RoomStore(Protocol):
         (none for 0), as many queued inputs as `queued` says, and that the newest entry is the record's tail.
 
         Constant cost. May run beside commits: it sees the room of one moment.
-        """
-        ...
-
-    def prepare(self, commit: RoomCommit) -> RoomCommit:
-        """Do for a commit what need not wait for its turn: encoding, mostly. No I/O; for any thread, in the order of
-        the room's commits. Optional, and worth it where many threads commit: `commit` then has little left to do.
         """
         ...
 

@@ -89,8 +89,7 @@ class Committer:
         does the writing there when nobody else is at it. Order of calls is order on disk. Raises StoreFailed at
         once while the store is unwell.
         """
-        prepared = None if commit is None else self._store.prepare(commit)
-        ticket = Ticket(commit=prepared, destroy=destroy, sync=sync, then=then)
+        ticket = Ticket(commit=commit, destroy=destroy, sync=sync, then=then)
         with self._lock:
             if self._closed or self.failure is not None:
                 raise StoreFailed(self.failure or "THE STORE IS CLOSED")
