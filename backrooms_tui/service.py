@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from backrooms_tui.config.paths import store_root
 from backrooms_tui.config.settings import Settings
@@ -19,6 +19,9 @@ from backrooms_tui.model.events import Event
 from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.room import RoomConfig
 from backrooms_tui.model.views import Receipt, RoomView, ServiceStatus, StoreFacts, TurnResult
+
+if TYPE_CHECKING:
+    from backrooms_tui.entity.process import EntityHost
 
 
 class Subscription(Protocol):
@@ -120,6 +123,12 @@ def _print_fault(error: BaseException) -> None:
     traceback.print_exception(error, file=sys.stderr)
 
 
+def _make_host() -> EntityHost:
+    from backrooms_tui.entity.host import ZygoteHost
+
+    return ZygoteHost()
+
+
 def open_service(
     settings: Settings, *, persist: bool = True, on_fault: Callable[[BaseException], None] = _print_fault
 ) -> RoomService:
@@ -128,7 +137,6 @@ def open_service(
     `on_fault` is told, in whatever thread it happened, of exceptions that are our own bugs; rooms go on. Raises
     StoreBusy when another process owns the store, StoreCorrupted, UnsafePath.
     """
-    from backrooms_tui.entity.host import ZygoteHost
     from backrooms_tui.persistence.opening import open_store
     from backrooms_tui.supervisor.engine import Limits
     from backrooms_tui.supervisor.supervisor import Supervisor
@@ -151,7 +159,7 @@ def open_service(
     )
     return Supervisor(
         store,
-        ZygoteHost(),
+        _make_host,
         limits,
         workers=settings.daemon.workers,
         path=None if root is None else str(root),

@@ -37,7 +37,8 @@ from .ending import crash_error, end_turn, failure_error, lost_error, timeout_er
 from .engine import Engine
 from .processes import Processes
 from .room import LiveRoom, Pending
-from .turn import StateTooLarge, Turn, encode_state
+from .snapshots import StateTooLarge, encode_state
+from .turn import Turn
 from .worker import Worker
 
 MAX_ATTEMPTS = 2

@@ -7,8 +7,9 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from backrooms_tui.entity.process import EntityHost
+from backrooms_tui.model.errors import EntityInitFailed
 from backrooms_tui.model.events import EntriesAdded, Event, InputAccepted, Notice, RoomChanged
 from backrooms_tui.model.ids import RoomId
 from backrooms_tui.persistence.store import RoomCommit, RoomStore
@@ -16,6 +17,12 @@ from backrooms_tui.persistence.store import RoomCommit, RoomStore
 from .bus import EventBus
 from .committer import Committer, Then, Ticket
 from .room import LiveRoom
+
+if TYPE_CHECKING:
+    from backrooms_tui.entity.process import EntityHost, Seal
+
+MakeHost = Callable[[], "EntityHost"]
+"""Makes the entities' host when the first one is needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +70,40 @@ class Slots:
 class Engine:
     """See the module."""
 
-    def __init__(self, store: RoomStore, host: EntityHost, limits: Limits, *, on_lost: Callable[[], None]) -> None:
+    def __init__(self, store: RoomStore, make_host: MakeHost, limits: Limits, *, on_lost: Callable[[], None]) -> None:
         self.store = store
-        self.host = host
+        self._make_host = make_host
+        self._host: EntityHost | None = None
+        self._host_lock = threading.Lock()
+        self._closed = False
         self.limits = limits
         self.bus = EventBus()
         self.committer = Committer(store, on_lost=on_lost)
         self.slots = Slots(limits.concurrent_inputs)
         self._live_lock = threading.Lock()
         self._live: OrderedDict[RoomId, LiveRoom] = OrderedDict()
+
+    @property
+    def host(self) -> EntityHost:
+        """Raises EntityInitFailed when the owner is closing."""
+        with self._host_lock:
+            if self._closed:
+                raise EntityInitFailed("THE OWNER IS CLOSING")
+            if self._host is None:
+                self._host = self._make_host()
+            return self._host
+
+    @property
+    def seal(self) -> Seal | None:
+        """What is applied to entities here; None before the first."""
+        return None if self._host is None else self._host.seal
+
+    def close_host(self) -> None:
+        """End all entities; nobody gets another."""
+        with self._host_lock:
+            self._closed = True
+        if self._host is not None:
+            self._host.close()
 
     def enqueue(self, room: LiveRoom, commit: RoomCommit, *, sync: bool = True, then: Then | None = None) -> Ticket:
         """Queue a commit that nobody waits for, and tell watchers when it is durable. Call under the room's lock."""

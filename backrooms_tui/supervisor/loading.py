@@ -15,7 +15,7 @@ from backrooms_tui.model.views import Receipt
 from backrooms_tui.persistence.store import RoomStore
 
 from .room import RECEIPTS_KEPT, LiveRoom, Pending
-from .turn import decode_state
+from .snapshots import decode_state
 
 
 def load_room(store: RoomStore, room: LiveRoom, *, now: int) -> Damage | None:

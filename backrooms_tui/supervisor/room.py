@@ -11,9 +11,8 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from backrooms_tui.entity.process import EntityProcess
 from backrooms_tui.model.entries import Draft
 from backrooms_tui.model.errors import BackroomsError, RoomCorrupted, RoomSuspended
 from backrooms_tui.model.events import Event
@@ -25,8 +24,11 @@ from backrooms_tui.model.views import Receipt, RoomView, RunningTurn, TurnResult
 from backrooms_tui.persistence.records import seal
 from backrooms_tui.persistence.store import RoomCommit, SealedEntry
 
-from .turn import Turn
-from .worker import Timer
+if TYPE_CHECKING:
+    from backrooms_tui.entity.process import EntityProcess
+
+    from .turn import Turn
+    from .worker import Timer
 
 RESULTS_KEPT = 32
 RECEIPTS_KEPT = 256

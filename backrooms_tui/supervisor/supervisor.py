@@ -12,9 +12,9 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from backrooms_tui import __version__
-from backrooms_tui.entity.process import EntityHost
 from backrooms_tui.model.entries import Draft, EntryType, MemoryEntry, Meta
 from backrooms_tui.model.errors import (
     BackroomsError,
@@ -32,13 +32,15 @@ from backrooms_tui.persistence.store import RoomCommit, RoomStore
 
 from .accepting import accept, count_refusal
 from .bus import QueueSubscription
-from .driver import Driver
-from .engine import Engine, Limits
+from .crew import Crew
+from .engine import Engine, Limits, MakeHost
 from .keeper import Keeper
 from .registry import Registry
 from .room import LiveRoom
 from .waiting import await_turn
-from .worker import Worker
+
+if TYPE_CHECKING:
+    from .driver import Driver
 
 Fault = Callable[[BaseException], None]
 
@@ -52,7 +54,7 @@ class Supervisor:
     def __init__(
         self,
         store: RoomStore,
-        host: EntityHost,
+        make_host: MakeHost,
         limits: Limits,
         *,
         workers: int,
@@ -64,9 +66,8 @@ class Supervisor:
         self._path = path
         self._started_at = time.time_ns()
         self._registry = Registry(store, max_rooms=limits.max_rooms)
-        self._engine = Engine(store, host, limits, on_lost=self._reload)
-        self._workers = [Worker(f"worker-{n}", on_fault=on_fault) for n in range(workers)]
-        self._drivers = [Driver(self._engine, worker) for worker in self._workers]
+        self._engine = Engine(store, make_host, limits, on_lost=self._reload)
+        self._crew = Crew(self._engine, workers=workers, on_fault=on_fault)
         self._keeper = Keeper(often=self._keep_witness, every_second=self._keep_rooms, on_fault=on_fault)
         self._close_lock = threading.Lock()
         self._closed = False
@@ -103,7 +104,7 @@ class Supervisor:
         )
 
     def status(self) -> ServiceStatus:
-        seal = self._engine.host.seal
+        seal = self._engine.seal
         return ServiceStatus(
             version=__version__,
             pid=os.getpid(),
@@ -281,9 +282,8 @@ class Supervisor:
             room.halted = True
         for halted in [self._post_halt(room) for room in busy]:
             halted.wait(HALT_SECONDS)
-        self._engine.host.close()  # before the workers: it reports deaths to them
-        for worker in self._workers:
-            worker.stop()
+        self._engine.close_host()  # before the workers: it reports deaths to them
+        self._crew.stop()
         self._write_dirty()
         self._engine.committer.close()
         self._engine.bus.close()
@@ -292,7 +292,7 @@ class Supervisor:
     # The machine's own.
 
     def _driver(self, room: LiveRoom) -> Driver:
-        return self._drivers[int(room.id[:8], 16) % len(self._drivers)]
+        return self._crew.driver(room)
 
     def _want_entity(self, room: LiveRoom) -> None:
         with room.lock:

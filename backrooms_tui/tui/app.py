@@ -48,10 +48,10 @@ def run_console(service: RoomService, settings: Settings, *, on_fault: OnFault =
         drafts=state / "drafts.json",
         environ=os.environ,
         on_fault=on_fault,
+        rooms=service.rooms(),  # in time for the first frame
     )
     for problem in problems:
         app.desk.greet(problem)
-    app.desk.rooms.replace_all(service.rooms())  # in time for the first frame
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         status = app.run(mouse=False)

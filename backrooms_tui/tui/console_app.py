@@ -93,7 +93,10 @@ class BackroomsApp(App[int]):
         environ: Mapping[str, str] = TRUECOLOUR,
         clock: Callable[[], int] = time.time_ns,
         on_fault: OnFault = unwritten_fault,
+        rooms: list[RoomView] | None = None,
     ) -> None:
+        """`rooms` are shown in the first frame; without them they are read after it."""
+        self._first_rooms = rooms
         self.console_view = view or ViewState()
         palette = fitting_theme(environ, self.console_view.theme)
         self.palettes = load_themes()
@@ -160,7 +163,7 @@ class BackroomsApp(App[int]):
             self.console_screen.show_hints(wanted=False)
         self.call_after_refresh(self._settle)
         self.console_feed.start()
-        self.desk.load(then=self._restore_tabs)
+        self.desk.begin(self._first_rooms, then=self._restore_tabs)
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, (events.Key, events.Paste)) and not event.is_forwarded and self.router.take(event):

@@ -91,6 +91,14 @@ class Desk:
         """Let the inputs that an earlier owner left behind run, and have entities ready to start."""
         self._calls.run(self._service.resume_pending, lambda _: None, self.refused)
 
+    def begin(self, rooms: list[RoomView] | None, then: Callable[[], None]) -> None:
+        """Show the rooms that were read before the start, or read them now."""
+        if rooms is None:
+            self.load(then)
+        else:
+            self._loaded(then, rooms)
+            self._read_figures()
+
     def load(self, then: Callable[[], None] = lambda: None) -> None:
         """Read all rooms anew and draw everything; `then` follows."""
         self._calls.run(self._service.rooms, partial(self._loaded, then), self.refused, lane=Lane.READ)
