@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from .worker import Timer
 
 RESULTS_KEPT = 32
+RESULT_ENTRIES_KEPT = 256
+"""A turn of 80,000 lines takes 30 MB: with 32 of them kept, streaming rooms ate the memory."""
 RECEIPTS_KEPT = 256
 
 
@@ -141,7 +143,9 @@ class LiveRoom:
         self.changed.notify_all()
 
     def keep_result(self, result: TurnResult) -> None:
-        self.results[result.seq] = result
+        """Keep a result for who waits for it; a large one is put together from memory when it is asked for."""
+        if len(result.entries) <= RESULT_ENTRIES_KEPT:
+            self.results[result.seq] = result
         while len(self.results) > RESULTS_KEPT:
             self.results.popitem(last=False)
         self.changed.notify_all()

@@ -232,7 +232,7 @@ class Desk:
         screen = self._screen
         kind = screen.focus_kind()
         if kind is not None:
-            screen.hints.show((chrome.hints_row(screen.hints.size.width, kind, self.keymap),))
+            screen.hints.draw(lambda size: (chrome.hints_row(size.width, kind, self.keymap),))
 
     def resized(self) -> None:
         self._screen.browser.redraw()

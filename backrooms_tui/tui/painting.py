@@ -17,24 +17,24 @@ if TYPE_CHECKING:
 
 def paint_header(screen: ConsoleScreen, desk: Desk) -> None:
     """The first line, and the room list's title."""
-    header = chrome.header_row(
-        screen.header.size.width,
-        rooms=desk.rooms,
-        memory=sum(view.record.memory_usage for view in desk.rooms.views()),
-        status=desk.status,
-        facts=desk.facts,
-        now=desk.now,
+    memory = sum(view.record.memory_usage for view in desk.rooms.views())
+    screen.header.draw(
+        lambda size: (
+            chrome.header_row(
+                size.width, rooms=desk.rooms, memory=memory, status=desk.status, facts=desk.facts, now=desk.now
+            ),
+        )
     )
-    screen.header.show((header,))
     order = f"SORT {desk.rooms.order.name} {'^' if desk.rooms.reversed else 'v'}"
     screen.rooms_frame.top.show(row(ink("title", f"ROOMS {desk.rooms.total}")), row(ink("dim", order)))
 
 
 def paint_foot(screen: ConsoleScreen, desk: Desk) -> None:
     """What stands under the room list."""
-    foot, latencies = screen.foot, desk.recent(desk.tabs.shown)
-    width, height = foot.size
-    foot.show(chrome.foot_rows(width, height, rooms=desk.rooms, latencies=latencies, notices=desk.ledger.lines()))
+    latencies, notices = desk.recent(desk.tabs.shown), desk.ledger.lines()
+    screen.foot.draw(
+        lambda size: chrome.foot_rows(size.width, size.height, rooms=desk.rooms, latencies=latencies, notices=notices)
+    )
 
 
 def paint_output(screen: ConsoleScreen, desk: Desk) -> None:
@@ -47,8 +47,7 @@ def paint_output(screen: ConsoleScreen, desk: Desk) -> None:
     views = [desk.rooms.view(tab.room_id) for tab in tabs]
     width = screen.output_frame.size.width - right.cell_len - 8
     screen.output_frame.top.show(chrome.tab_title(tabs, shown, views, width), right)
-    foot = chrome.log_foot_row(screen.log_foot.size.width, status) if shown and damage is None else EMPTY
-    screen.log_foot.show((foot,))
+    screen.log_foot.draw(lambda size: (chrome.log_foot_row(size.width, status) if shown and damage is None else EMPTY,))
     screen.show_damage(damage_rows(damage) if damage is not None else ())
 
 
@@ -59,5 +58,9 @@ def paint_figures(screen: ConsoleScreen, desk: Desk) -> None:
     if subject is not None:
         title += row(ink("dim", f" {short(subject.view.record.id)}"))
     screen.figures_frame.top.show(title, row(ink("dim", "i next")))
-    width = max(20, pane.size.width)
-    pane.show(page_rows(desk.page, subject, width) if subject else (row(ink("dim", "NO ROOM IS SHOWN.")),))
+    page = desk.page
+    pane.draw(
+        lambda size: (
+            page_rows(page, subject, max(20, size.width)) if subject else (row(ink("dim", "NO ROOM IS SHOWN.")),)
+        )
+    )

@@ -147,6 +147,13 @@ def test_the_seal_refuses_and_the_entity_lives_on(service: RoomService, drill: s
     assert said(result)[-1].startswith("Refused")
 
 
+def test_a_large_answer_is_given_whole_though_its_result_is_not_kept(service: RoomService) -> None:
+    room = make_room(service)
+    result = ask(service, room, "stream 1000 lines")
+    assert said(result) == [f"Line {n} of 1000." for n in range(1, 1001)]
+    assert result.outcome == Outcome.OUTPUT
+
+
 def test_sixteen_inputs_wait_and_the_next_is_refused(service: RoomService) -> None:
     room = make_room(service)
     watch = service.subscribe([room])

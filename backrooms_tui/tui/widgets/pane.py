@@ -6,9 +6,11 @@ Decision: one `render_line` widget per panel. A modal of thirteen Textual widget
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from rich.segment import Segment
 from rich.style import Style
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -25,6 +27,10 @@ INKS = {f"pane--{style}" for style in _STYLES}
 
 They stand on the screen and not on each pane: styling 24 classes on twenty panes took 60 ms of a start.
 """
+
+
+Painter = Callable[[Size], tuple[Row, ...]]
+"""Makes a pane's rows for its size in cells."""
 
 
 class Pane(Widget, inherit_css=False):
@@ -71,11 +77,24 @@ class RowsPane(Pane):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's word
         super().__init__(id=id, classes=classes)
         self._rows: tuple[Row, ...] = ()
+        self._first: Painter | None = None
 
     def row(self, y: int) -> Row:
+        if self._first is not None:
+            self._rows, self._first = self._first(self.size), None
         return self._rows[y] if y < len(self._rows) else EMPTY
 
+    def draw(self, painter: Painter) -> None:
+        """Show rows that depend on the pane's size; one that has none yet makes them when it is first painted, so
+        that the first frame is whole.
+        """
+        if self.size:
+            self.show(painter(self.size))
+        else:
+            self._first = painter
+
     def show(self, rows: tuple[Row, ...]) -> None:
+        self._first = None
         old, self._rows = self._rows, rows
         for y in range(max(len(old), len(rows))):
             if (old[y] if y < len(old) else EMPTY) != (rows[y] if y < len(rows) else EMPTY):
