@@ -76,7 +76,7 @@ class Turn:
         """The entries of the whole turn; the last one carries outcome and latency (nanoseconds)."""
         drafts = [*self.said]
         if error is not None:
-            drafts.append(error)
+            drafts.append(Draft(error.type, error.content, {**self.metadata, **error.metadata}))
         if outcome == Outcome.SILENT:
             drafts.append(Draft(EntryType.STATE_CHANGE, "NO OUTPUT", {Meta.INPUT: self.seq, Meta.EVENT: "silence"}))
         last = drafts[-1]

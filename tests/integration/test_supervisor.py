@@ -136,6 +136,7 @@ def test_each_way_to_break_leaves_a_truthful_error_and_a_working_room(
     result = ask(service, room, drill)
     assert result.outcome == outcome
     assert result.entries[-1].metadata[Meta.CODE] == code
+    assert {entry.metadata[Meta.INPUT] for entry in result.entries} == {result.seq}
     assert said(ask(service, room, "recall value")) == ["safe"]
 
 
