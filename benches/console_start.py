@@ -11,6 +11,7 @@ import argparse
 import os
 import statistics
 import sys
+import sysconfig
 import tempfile
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def main() -> None:
         for count in (1, 1024):
             populate(home / f"rooms-{count}", count)
         environment = {"PATH": os.environ["PATH"], "HOME": folder, "LANG": "C.UTF-8", "COLORTERM": "truecolor"}
-        console = [sys.executable, "-m", "backrooms_tui"]
+        console = [sys.executable, str(Path(sysconfig.get_path("scripts")) / "backrooms")]
         cases: dict[str, tuple[list[str], tuple[bytes, ...], dict[str, str]]] = {
             "empty": ([sys.executable, "-c", EMPTY_APP], (b"LAST LINE",), environment),
         }
