@@ -6,12 +6,12 @@ made from it. A command's module is loaded when the command is run.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from backrooms_tui.model.value import value
 
 PROGRAM = "room.exe"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Option:
     flag: str
     help: str
@@ -20,7 +20,7 @@ class Option:
     choices: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Command:
     name: str
     summary: str

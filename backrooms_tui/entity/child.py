@@ -11,8 +11,9 @@ import gc
 import os
 import signal
 import traceback
-from dataclasses import dataclass
 from typing import NoReturn
+
+from backrooms_tui.model.value import value
 
 from . import selftest, syscalls
 from .channel import Channel
@@ -29,7 +30,7 @@ MAX_CRASH = 16 * 1024
 _LAST_DESCRIPTOR = 2**32 - 1
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Birth:
     """What the zygote gives to a child."""
 

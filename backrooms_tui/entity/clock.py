@@ -11,8 +11,9 @@ import ctypes
 import mmap
 import re
 import struct
-from dataclasses import dataclass
 from pathlib import Path
+
+from backrooms_tui.model.value import value
 
 from . import syscalls
 from .vdso import find_functions
@@ -48,7 +49,7 @@ class Clock:
         self._slot[:] = [seconds, nanoseconds, nanoseconds // 1000]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ClockPlan:
     """Where this process and its forks have their clocks. Made once in the zygote: finding out costs each child
     1.2 MB of private memory and half a millisecond.

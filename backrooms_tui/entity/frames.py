@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from backrooms_tui.model.value import value
+
 MAX_LINE = 1024 * 1024
 """Bytes of one frame."""
 MAX_TURN_BYTES = 16 * 1024 * 1024
@@ -17,25 +19,25 @@ MAX_TURN_FRAMES = 65_536
 """Frames for one input: a byte bound alone lets hundreds of thousands of tiny frames through."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Ready:
     name: str
     version: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Output:
     """Text the entity says; lone surrogates are already U+FFFD. May hold newlines: each line is one OUTPUT entry."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Silent:
     """The entity says in words that it says nothing."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Observation:
     text: str
     data: Any = None
@@ -49,27 +51,27 @@ class StateSet:
     delete: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class StateValue:
     """The whole state anew; effective at `done`."""
 
     value: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Log:
     level: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Terminate:
     """The entity asks to be ended; the host decides."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Fail:
     """The entity failed at this input and says so; its state is as before."""
 
@@ -78,14 +80,14 @@ class Fail:
     trace: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Done:
     """End of the answer to input `seq`: the commit point."""
 
     seq: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Violation:
     """The entity broke the protocol or a bound. `code` is OUTPUT_SIZE_EXCEEDED or PROTOCOL_VIOLATION. It has to be
     killed; nothing more comes from it.
@@ -95,7 +97,7 @@ class Violation:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Closed:
     """The entity's channel ended: it died, or closed it. An exit report follows."""
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+from backrooms_tui.model.value import value
 
 from .frames import Frame
 
@@ -18,7 +19,7 @@ FAULTS = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE}
 """Signals that come with an address when a fault, and not a process, sends them."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class EntitySpec:
     """What an entity process is to be. Sent to the child through its own pipe, never through the zygote."""
 
@@ -36,7 +37,7 @@ class EntitySpec:
     """Python source that defines one subclass of Entity; compiled in the child, after the seal."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ExitReport:
     """How a process ended, by the kernel's word."""
 
@@ -95,7 +96,7 @@ class EntityProcess(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Seal:
     """What is truly applied to entities here, from probes and self-tests, never from intentions."""
 

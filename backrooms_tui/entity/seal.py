@@ -11,9 +11,9 @@ import os
 import resource
 import signal
 import struct
-from dataclasses import dataclass
 
 from backrooms_tui.model.limits import FILE_DESCRIPTORS
+from backrooms_tui.model.value import value
 
 from . import bpf, landlock, syscalls
 from .clock import Clock, ClockPlan
@@ -23,7 +23,7 @@ NOBODY = 65534
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Applied:
     """What the seal consists of in this process."""
 
@@ -70,7 +70,7 @@ def _limit(memory_limit: int) -> None:
     statm = os.open("/proc/self/statm", os.O_RDONLY)
     mapped = int(os.read(statm, 100).split()[0]) * _PAGE
     os.close(statm)
-    for which, value in (
+    for which, bound in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_NOFILE, FILE_DESCRIPTORS),
@@ -79,7 +79,7 @@ def _limit(memory_limit: int) -> None:
         (resource.RLIMIT_MSGQUEUE, 0),
         (resource.RLIMIT_AS, mapped + memory_limit),
     ):
-        resource.setrlimit(which, (value, value))
+        resource.setrlimit(which, (bound, bound))
 
 
 def _filter(program: bytes) -> None:

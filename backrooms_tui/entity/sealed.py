@@ -7,8 +7,9 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from backrooms_tui.model.value import value
 
 from .frames import Closed, Frame
 from .process import ExitReport
@@ -21,7 +22,7 @@ _READS = 4
 MAX_STACK = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Death:
     """How a process ended, as the zygote tells it; see ExitReport."""
 

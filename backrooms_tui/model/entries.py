@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
+from backrooms_tui.model.value import value
+
 
 class EntryType(IntEnum):
     """Types in the seed's order; the numbers are on disk and never change."""
@@ -28,7 +30,7 @@ class Draft:
     """JSON-like values. Keys in use: see `Meta`."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class MemoryEntry:
     """One remembered thing."""
 
@@ -41,7 +43,7 @@ class MemoryEntry:
     metadata: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Tail:
     """Where a room's memory ends. A room without entries has `Tail(0, 0, 0)`."""
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from backrooms_tui.model.value import value
 
 from .entries import MemoryEntry
 from .ids import RoomId
 from .states import RoomState
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class InputAccepted:
     """An INPUT entry became durable."""
 
@@ -18,7 +18,7 @@ class InputAccepted:
     queue_depth: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TurnStarted:
     room_id: RoomId
     seq: int
@@ -29,7 +29,7 @@ class TurnStarted:
     """Seconds until the deadline."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Said:
     """One line the entity said or observed, shown at once, not durable before the turn commits.
 
@@ -46,7 +46,7 @@ class Said:
     observation: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TurnEnded:
     """The turn is durable: `entries` replace everything `Said` for it."""
 
@@ -59,7 +59,7 @@ class TurnEnded:
     queue_depth: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class EntriesAdded:
     """Entries outside any turn became durable (suspended, resumed, ...)."""
 
@@ -67,7 +67,7 @@ class EntriesAdded:
     entries: tuple[MemoryEntry, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RoomChanged:
     """The room's record, state or process changed; read it anew. Sent after every commit."""
 
@@ -75,17 +75,17 @@ class RoomChanged:
     state: RoomState
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RoomCreated:
     room_id: RoomId
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RoomDestroyed:
     room_id: RoomId
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Notice:
     """Something an operator should know: a crash, a timeout, a failed write. `text` is one safe line."""
 
@@ -96,7 +96,7 @@ class Notice:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Lagged:
     """The subscriber was too slow: `missed` events are gone; read the pages instead."""
 

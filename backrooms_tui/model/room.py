@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from backrooms_tui.model.value import value
+
 from .entries import Tail
 from .errors import UsageError
 from .ids import RoomId
@@ -14,7 +16,7 @@ from .states import RoomState
 COMPRESSIONS = ("zstd", "lz4", "none")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RoomConfig:
     """Per-room settings; given at creation, kept with the room (seed 000, Room Creation Parameters)."""
 
@@ -44,7 +46,7 @@ class RoomConfig:
         return self
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Creation:
     """Who made a room; never changes (seed 000, Room Metadata)."""
 
@@ -53,7 +55,7 @@ class Creation:
     host: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Counters:
     inputs: int = 0
     """Accepted inputs."""
@@ -68,7 +70,7 @@ class Counters:
     """Inputs refused before the entity saw them."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Suspension:
     at: int
     """Nanoseconds since the epoch."""
@@ -76,7 +78,7 @@ class Suspension:
     """user@host"""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Damage:
     """What is wrong with a room's bytes, as named to people (seed 000, Corrupted Room)."""
 
@@ -119,7 +121,7 @@ class RoomRecord:
         return replace(self, **changes)  # type: ignore[arg-type]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class QueuedInput:
     """An accepted input that has not ended. Its text is the INPUT entry at `timestamp`."""
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from backrooms_tui.model.value import value
 
 from .entries import MemoryEntry
 from .ids import RoomId
 from .room import RoomRecord
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RoomView:
     """A room as faces show it: the stored record, and what only the running owner knows."""
 
@@ -25,7 +25,7 @@ class RoomView:
     """Sessions that have entered and not left."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RunningTurn:
     seq: int
     started_at: int
@@ -34,7 +34,7 @@ class RunningTurn:
     """Seconds."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Receipt:
     """An input is durable: it will be run, in this order, whatever happens to the host."""
 
@@ -46,7 +46,7 @@ class Receipt:
     """Inputs before it in the room, the running one included: 0 = runs at once."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TurnResult:
     """How an input ended."""
 
@@ -59,7 +59,7 @@ class TurnResult:
     """Seconds from the entity's start on it."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class StoreFacts:
     """The PERSISTENCE figures of seed 000, Session 11."""
 
@@ -73,7 +73,7 @@ class StoreFacts:
     """Bytes."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ServiceStatus:
     version: str
     pid: int

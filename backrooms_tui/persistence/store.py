@@ -12,15 +12,15 @@ StoreClosed; those that read one room also RoomNotFound. Methods are called from
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from backrooms_tui.model.entries import MemoryEntry, Tail
 from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.room import Damage, QueuedInput, RoomRecord
+from backrooms_tui.model.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SealedEntry:
     """An entry in its place, with the bytes that stand for it on disk."""
 
@@ -29,7 +29,7 @@ class SealedEntry:
     """The whole record of records.py: header, checksum, body. Its length is the entry's memory usage."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RoomCommit:
     """Everything one step of a room writes, atomically."""
 
@@ -45,7 +45,7 @@ class RoomCommit:
     """Sequence numbers of queue records that end here."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class StoreContents:
     """What a store held when it was opened."""
 

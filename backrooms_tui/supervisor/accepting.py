@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 from backrooms_tui.model.entries import Draft, EntryType, Meta
 from backrooms_tui.model.errors import (
@@ -26,6 +25,7 @@ from backrooms_tui.model.events import InputAccepted
 from backrooms_tui.model.inputs import normalise
 from backrooms_tui.model.room import QueuedInput
 from backrooms_tui.model.states import Verb, transition
+from backrooms_tui.model.value import changed
 from backrooms_tui.model.views import Receipt
 from backrooms_tui.persistence.store import RoomCommit
 
@@ -80,7 +80,7 @@ def count_refusal(room: LiveRoom, refusal: InputRefused) -> None:
     with room.lock:
         counters = room.record.counters
         room.record = room.record.with_(
-            counters=replace(counters, errors=counters.errors + 1, invalid_inputs=counters.invalid_inputs + 1),
+            counters=changed(counters, errors=counters.errors + 1, invalid_inputs=counters.invalid_inputs + 1),
             last_error=refusal.code,
         )
         room.dirty = True
@@ -110,7 +110,7 @@ def _seal_input(
         queue_put=(queued,),
         state=transition(record.state, Verb.WAKE),
         queued=record.queued + 1,
-        counters=replace(record.counters, inputs=record.counters.inputs + 1),
+        counters=changed(record.counters, inputs=record.counters.inputs + 1),
         last_active=now,
     )
     return commit, Pending(queued, text, marked=starts)

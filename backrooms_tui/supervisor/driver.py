@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 from backrooms_tui.entity.crash import report_lines
 from backrooms_tui.entity.frames import (
@@ -31,6 +30,7 @@ from backrooms_tui.model.entries import Draft, Outcome
 from backrooms_tui.model.errors import BackroomsError, EntityInitFailed
 from backrooms_tui.model.events import RoomChanged, Said, TurnStarted
 from backrooms_tui.model.room import QueuedInput, RoomRecord
+from backrooms_tui.model.value import changed
 from backrooms_tui.persistence.records import UnstorableEntry
 
 from .ending import crash_error, end_turn, failure_error, lost_error, timeout_error, violation_error
@@ -89,7 +89,7 @@ class Driver:
     def _begin(self, room: LiveRoom, waiting: Pending) -> None:
         process = room.process
         assert process is not None
-        started = waiting.input if waiting.marked else replace(waiting.input, attempt=waiting.input.attempt + 1)
+        started = waiting.input if waiting.marked else changed(waiting.input, attempt=waiting.input.attempt + 1)
         with room.lock:
             turn = Turn(started, started.timeout or room.record.config.timeout, time.monotonic_ns())
             facts = room.facts()
@@ -294,7 +294,7 @@ class Driver:
     def _give_back(self, room: LiveRoom) -> None:
         """Uncount the start of the next input: we stop it ourselves. Under the room's lock."""
         first = room.queue[0]
-        given_back = replace(first.input, attempt=first.input.attempt - 1)
+        given_back = changed(first.input, attempt=first.input.attempt - 1)
         room.queue[0] = Pending(given_back, first.text)
         try:
             self._engine.enqueue(room, room.seal(queue_put=(given_back,)), sync=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 from backrooms_tui.entity.crash import report_lines
 from backrooms_tui.entity.frames import Fail
@@ -13,6 +12,7 @@ from backrooms_tui.model.entries import Draft, EntryType, Meta, Outcome
 from backrooms_tui.model.errors import BackroomsError
 from backrooms_tui.model.events import RoomChanged, TurnEnded
 from backrooms_tui.model.room import Counters
+from backrooms_tui.model.value import changed
 from backrooms_tui.model.views import TurnResult
 from backrooms_tui.persistence.store import RoomCommit
 
@@ -53,10 +53,10 @@ def _error(code: str, *lines: str) -> Draft:
 def count(counters: Counters, outcome: str) -> Counters:
     """The counters after a turn that ended with `outcome`."""
     if outcome == Outcome.OUTPUT:
-        return replace(counters, outputs=counters.outputs + 1)
+        return changed(counters, outputs=counters.outputs + 1)
     if outcome == Outcome.SILENT:
-        return replace(counters, silent=counters.silent + 1)
-    return replace(
+        return changed(counters, silent=counters.silent + 1)
+    return changed(
         counters,
         errors=counters.errors + 1,
         timeouts=counters.timeouts + (outcome == Outcome.TIMEOUT),

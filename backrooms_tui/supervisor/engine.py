@@ -6,12 +6,12 @@ import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from backrooms_tui.model.errors import EntityInitFailed
 from backrooms_tui.model.events import EntriesAdded, Event, InputAccepted, Notice, RoomChanged
 from backrooms_tui.model.ids import RoomId
+from backrooms_tui.model.value import value
 from backrooms_tui.persistence.store import RoomCommit, RoomStore
 
 from .bus import EventBus
@@ -25,7 +25,7 @@ MakeHost = Callable[[], "EntityHost"]
 """Makes the entities' host when the first one is needed."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Limits:
     """The configured limits that the supervisor enforces; see model.limits for their upper bounds."""
 

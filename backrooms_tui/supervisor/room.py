@@ -10,7 +10,6 @@ import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from backrooms_tui.model.entries import Draft
@@ -20,6 +19,7 @@ from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.room import Damage, QueuedInput, RoomRecord
 from backrooms_tui.model.states import RoomState, Verb, transition
 from backrooms_tui.model.units import format_time
+from backrooms_tui.model.value import value
 from backrooms_tui.model.views import Receipt, RoomView, RunningTurn, TurnResult
 from backrooms_tui.persistence.records import seal
 from backrooms_tui.persistence.store import RoomCommit, SealedEntry
@@ -36,7 +36,7 @@ RESULT_ENTRIES_KEPT = 256
 RECEIPTS_KEPT = 256
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Pending:
     """A queued input with its text."""
 

@@ -6,8 +6,9 @@ in `handlers.py`, and a test holds the two together. No destructive verb stands 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from backrooms_tui.model.value import value
 
 
 class Focus(StrEnum):
@@ -34,7 +35,7 @@ class Group(StrEnum):
     SESSION = "SESSION"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Action:
     id: str
     keys: tuple[str, ...]

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from backrooms_tui.model.errors import BackroomsError
+from backrooms_tui.model.value import value
 
 T = TypeVar("T")
 
@@ -28,7 +28,7 @@ class Lane(Enum):
     VERB = 4
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Outcome:
     """An ended call, to be told on the loop by `tell`."""
 
@@ -45,7 +45,7 @@ class Outcome:
             self.failed(self.error)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Call:
     work: Callable[[], object]
     then: Callable[[Any], None]

@@ -6,13 +6,13 @@ Ages are as of the moment in the header, which is that of the last event: nothin
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 
 from backrooms_tui.model.entries import MemoryEntry
 from backrooms_tui.model.limits import INPUT_QUEUE_DEPTH, MAX_INPUT_SIZE, MEMORY_ENTRIES_MAX
 from backrooms_tui.model.room import Damage
 from backrooms_tui.model.units import NS, format_age, format_size, format_size_short, format_time
+from backrooms_tui.model.value import value
 from backrooms_tui.model.views import RoomView, ServiceStatus, StoreFacts
 
 from .rows import EMPTY, Row, Run, foreign, ink, row
@@ -32,7 +32,7 @@ class Page(StrEnum):
         return pages[(pages.index(self) + 1) % len(pages)]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Subject:
     """Everything the pages may speak of."""
 
@@ -66,8 +66,8 @@ def _label(words: str, width: int = 8) -> Run:
 def _pairs(*pairs: tuple[str, object]) -> Row:
     """`IN 47  OUT 45  SILENT 2`"""
     runs: list[Run] = []
-    for name, value in pairs:
-        runs += [ink("dim", f"{name} "), ink("", f"{value}  ")]
+    for name, figure in pairs:
+        runs += [ink("dim", f"{name} "), ink("", f"{figure}  ")]
     return Row(tuple(runs))
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 
 from backrooms_tui.model.ids import RoomId
+from backrooms_tui.model.value import value
 
 from .safe import SafeText
 
 MAX_LINES = 1000
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class NoticeLine:
     """One line of the ledger."""
 

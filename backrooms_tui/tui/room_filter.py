@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from backrooms_tui.model.errors import UsageError
 from backrooms_tui.model.units import parse_seconds, parse_size
+from backrooms_tui.model.value import value
 from backrooms_tui.model.views import RoomView
 
 _COMPARE: tuple[tuple[str, Callable[[float, float], bool]], ...] = (
@@ -58,7 +58,7 @@ FIELDS = (*_TEXTS, *_NUMBERS)
 Predicate = Callable[[RoomView], bool]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RoomFilter:
     """A filter as typed, ready to test rooms."""
 

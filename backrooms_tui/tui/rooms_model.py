@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.states import RoomState
+from backrooms_tui.model.value import value
 from backrooms_tui.model.views import RoomView
 
 from .room_filter import RoomFilter
@@ -20,7 +20,7 @@ from .room_filter import RoomFilter
 _STATE_ORDER = {state: place for place, state in enumerate(RoomState)}
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Order:
     """One way to sort rooms."""
 

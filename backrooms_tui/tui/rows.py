@@ -6,7 +6,8 @@ Style names are the suffixes of the component classes in `styles/base.tcss`; no 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from backrooms_tui.model.value import value
 
 from .safe import SafeText
 
@@ -14,7 +15,7 @@ Run = tuple[str, SafeText]
 """A style name (empty: the pane's own) and its text."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Row:
     """One line of a pane; `under` is a style below all runs and the rest of the line."""
 

@@ -9,7 +9,6 @@ leaves here is `Content` without spans, or a `Segment`: neither is parsed again.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from rich.cells import cell_len, split_graphemes
 from rich.segment import Segment
@@ -17,6 +16,7 @@ from rich.style import Style
 from textual.content import Content
 
 from backrooms_tui.model.scrub import scrub
+from backrooms_tui.model.value import value
 
 ELLIPSIS = "…"
 
@@ -35,7 +35,7 @@ def prefix_in_cells(text: str, cells: int) -> int:
     return len(text)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SafeText:
     """One line that no terminal acts on and no markup parser reads. Make it with `of` or `ours`."""
 

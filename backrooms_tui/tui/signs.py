@@ -5,12 +5,11 @@ Colour alone would lie: to a deuteranope a plain green ACTIVE and a plain red CO
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from backrooms_tui.model.states import RoomState
+from backrooms_tui.model.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Sign:
     """The three signals of one state."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 
@@ -16,6 +16,7 @@ from backrooms_tui.model.errors import RoomCorrupted, RoomNotFound, SequenceConf
 from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.room import Creation, Damage, QueuedInput, RoomConfig, RoomRecord, Suspension
 from backrooms_tui.model.states import RoomState
+from backrooms_tui.model.value import changed
 from backrooms_tui.persistence.records import seal
 from backrooms_tui.persistence.store import RoomCommit, RoomStore
 
@@ -90,7 +91,7 @@ class StoreContract:
             last_error="ENTITY_TIMEOUT",
             suspension=Suspension(T0, "operator@corridor"),
             damage=Damage("SEQUENCE_GAP", "/room/x", 7, T0),
-            counters=replace(record.counters, inputs=3, crashes=2),
+            counters=changed(record.counters, inputs=3, crashes=2),
         )
         store.commit([RoomCommit(record, Tail())])
         assert store.load().records == (record,)
@@ -191,9 +192,9 @@ class StoreContract:
 
     def test_a_commit_without_entries_changes_the_record(self, store):
         stored = filled(store, "a", 2)
-        changed = stored.with_(state=RoomState.IDLE, config=replace(stored.config, timeout=5))
-        store.commit([RoomCommit(changed, stored.tail)], sync=False)
-        assert store.load().records == (changed,)
+        idle = stored.with_(state=RoomState.IDLE, config=changed(stored.config, timeout=5))
+        store.commit([RoomCommit(idle, stored.tail)], sync=False)
+        assert store.load().records == (idle,)
 
     def test_the_snapshot_stays_until_the_next_one(self, store):
         stored = filled(store, "a", 1)
@@ -210,7 +211,7 @@ class StoreContract:
         waiting = tuple(QueuedInput(seq, T0 + seq - 1, f"r{seq}") for seq in (9, 10, 11))
         store.commit([RoomCommit(stored.with_(queued=3), stored.tail, queue_put=waiting)])
         assert store.queue(stored.id) == list(waiting)
-        again = replace(waiting[1], attempt=1, timeout=2.5)
+        again = changed(waiting[1], attempt=1, timeout=2.5)
         store.commit([RoomCommit(stored.with_(queued=2), stored.tail, queue_put=(again,), queue_del=(9,))])
         assert store.queue(stored.id) == [again, waiting[2]]
 

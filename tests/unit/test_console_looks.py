@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 
 from backrooms_tui.config.resources import styles_path
 from backrooms_tui.model.states import RoomState
+from backrooms_tui.model.value import changed
 from backrooms_tui.tui.figures import Page, Subject, page_rows
 from backrooms_tui.tui.layout import Layout, choose, room_columns
 from backrooms_tui.tui.leaving import exit_line
@@ -143,7 +143,7 @@ def test_a_running_sparkline_and_a_bar_never_hide_a_small_value() -> None:
 
 def test_the_window_title_holds_nothing_that_an_entity_or_a_name_said() -> None:
     view = Fleet().room(room_id(0))
-    named = replace(view, record=view.record.with_(config=replace(view.record.config, name="\x07evil")))
+    named = changed(view, record=view.record.with_(config=changed(view.record.config, name="\x07evil")))
     assert re.fullmatch(r"\x1b\]2;room\.exe [0-9a-f]{8} [A-Z]+\x07", title_sequence(named))
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from fleet import Fleet, room_id
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backrooms_tui.model.states import RoomState
+from backrooms_tui.model.value import changed
 from backrooms_tui.tui.room_filter import parse_filter
 from backrooms_tui.tui.rooms_model import ORDERS, RoomsModel
 
@@ -53,7 +52,7 @@ def test_new_figures_never_move_a_row(rooms: RoomsModel) -> None:
     before = list(rooms.visible)
     view = rooms.view(room_id(4))
     assert view is not None
-    rooms.put(replace(view, record=view.record.with_(memory_usage=2**40)))
+    rooms.put(changed(view, record=view.record.with_(memory_usage=2**40)))
     assert rooms.visible == before
     rooms.reorder()
     assert rooms.visible[0] == room_id(4)
@@ -63,7 +62,7 @@ def test_a_new_room_is_placed_by_the_order(rooms: RoomsModel) -> None:
     rooms.set_order("memory")
     view = rooms.view(room_id(0))
     assert view is not None
-    newer = replace(view, record=view.record.with_(id=room_id(50), memory_usage=300 * 1024 * 1024))
+    newer = changed(view, record=view.record.with_(id=room_id(50), memory_usage=300 * 1024 * 1024))
     rooms.put(newer)
     assert rooms.visible.index(room_id(50)) == 1
 
@@ -72,7 +71,7 @@ def test_a_room_that_stops_matching_leaves_the_filtered_list_and_comes_back(room
     rooms.set_filter(parse_filter("state:active"))
     view = rooms.view(room_id(1))
     assert view is not None
-    idle = replace(view, record=view.record.with_(state=RoomState.IDLE))
+    idle = changed(view, record=view.record.with_(state=RoomState.IDLE))
     rooms.put(idle)
     assert rooms.visible == ids(0, 2)
     assert rooms.hidden == 6

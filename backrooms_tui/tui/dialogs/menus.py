@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from textual import events
 
+from backrooms_tui.model.value import value
 from backrooms_tui.tui.rows import EMPTY, Row, ink, row
 
 from .sheet import Dialog
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Choice:
     key: str
     text: str

@@ -6,14 +6,13 @@ submission; meanwhile the operator types on. What the room would refuse it refus
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from textual import events, on
 from textual.message import Message
 
 from backrooms_tui.model.errors import BackroomsError
 from backrooms_tui.model.ids import RoomId, short
 from backrooms_tui.model.limits import INPUT_QUEUE_DEPTH, MAX_INPUT_SIZE
+from backrooms_tui.model.value import value
 from backrooms_tui.tui.rows import EMPTY, Row, foreign, ink, row
 from backrooms_tui.tui.widgets.frame import Frame
 from backrooms_tui.tui.widgets.pane import RowsPane
@@ -26,7 +25,7 @@ CAPACITY = 4 * MAX_INPUT_SIZE
 """Characters of a draft: room to cut something too long down to size, not for a whole file."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Sent:
     """An input on its way."""
 

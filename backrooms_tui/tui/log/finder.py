@@ -6,7 +6,8 @@ The finder asks for pages as the document does and keeps none of them but the on
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from backrooms_tui.model.value import value
 
 from .document import Document
 from .lines import Key, Line
@@ -14,7 +15,7 @@ from .pages import Page, Request, Where
 from .query import Wanted
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Found:
     key: Key
     page: Page | None

@@ -7,13 +7,13 @@ of one line is capped at 4 KiB and of one entry at 2,000 lines; the rest is coun
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from enum import Enum
 
 from backrooms_tui.model.entries import EntryType, MemoryEntry, Meta, Outcome
 from backrooms_tui.model.events import Said
 from backrooms_tui.model.scrub import scrub
 from backrooms_tui.model.units import format_size
+from backrooms_tui.model.value import value
 
 LINE_CAP = 4096
 """Characters shown of one line."""
@@ -44,7 +44,7 @@ class Look(Enum):
         return "|" if self in (Look.ENTITY, Look.OBSERVATION) else "#"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Line:
     """One logical line of the log; wrapping it gives rows."""
 

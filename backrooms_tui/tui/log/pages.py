@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
 from backrooms_tui.model.entries import EntryType, MemoryEntry
+from backrooms_tui.model.value import value
 
 from .lines import Line, answered, lines_of, logical_text
 
@@ -25,7 +25,7 @@ class PageSource(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CallableSource:
     """A `PageSource` around a bound read, such as `functools.partial(service.read, room_id)`."""
 
@@ -44,7 +44,7 @@ class Where(Enum):
     NEWER = "entries after a cursor"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Request:
     where: Where
     cursor: int = 0
@@ -55,7 +55,7 @@ class Request:
     """Timestamp of the newest entry the asker knew of."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Page:
     """Entries already turned into lines, so that the display's loop need not."""
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
+
+from backrooms_tui.model.value import value
 
 from .fold import hang
 from .lines import Look
@@ -42,7 +43,7 @@ def end_rule(cells: int) -> str:
     return f"{dashes}{END_OF_OUTPUT} {dashes}".rstrip()[:cells]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Paper:
     """What all rows of a frame have in common."""
 
@@ -58,7 +59,7 @@ class Paper:
         return max(1, self.width - self.stamps.cells - GUTTER)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Job:
     row: Row
     paper: Paper

@@ -12,11 +12,11 @@ import signal
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import FrameType
 from typing import Protocol
 
 from backrooms_tui.model.errors import BackroomsError
+from backrooms_tui.model.value import value
 
 from .lines import Line, Look
 
@@ -62,7 +62,7 @@ def _limited(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGVTALRM, previous)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Query:
     """A compiled search. A pattern without capitals finds capitals too."""
 

@@ -5,9 +5,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from backrooms_tui.model.errors import BackroomsError
+from backrooms_tui.model.value import value
 
 from .document import Document
 from .finder import Finder
@@ -18,7 +17,7 @@ from .query import Query, SearchRefused, Wanted, begins_error, begins_input
 _LAST: Key = (2**63, 0, 0)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CopyJob:
     """What a copy takes: entries by their timestamps, or text when it is not in memory yet."""
 

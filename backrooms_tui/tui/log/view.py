@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from rich.style import Style
 from textual import events as ui
@@ -22,6 +21,7 @@ from textual.widget import Widget
 from backrooms_tui.model.errors import BackroomsError
 from backrooms_tui.model.events import EntriesAdded, Event, InputAccepted, Lagged, Said, TurnEnded, TurnStarted
 from backrooms_tui.model.ids import RoomId
+from backrooms_tui.model.value import value
 
 from .document import Document
 from .pages import Page, PageSource, Request, read_page, read_text
@@ -33,7 +33,7 @@ from .stamps import Stamps
 _SHOWN = (Said, TurnStarted, TurnEnded, InputAccepted, EntriesAdded)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class LogStatus:
     """What a title or status line says about the log."""
 

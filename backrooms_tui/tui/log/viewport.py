@@ -6,14 +6,14 @@ away cannot move it, because nothing counts lines from an end.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from backrooms_tui.model.value import value
 
 from .fold import Folder
 from .lines import Key, Line
 from .window import Window
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Row:
     """One row of the screen: a stretch of one line, or with no line the end of the output."""
 
@@ -27,7 +27,7 @@ class Row:
 END = Row(None)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Place:
     """The topmost row."""
 

@@ -6,18 +6,17 @@ forty below it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widget import Widget
 
+from backrooms_tui.model.value import value
 from backrooms_tui.tui.rows import EMPTY, Row, ends, ink, row
 
 from .pane import Pane
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Corners:
     """The characters of one weight of frame."""
 

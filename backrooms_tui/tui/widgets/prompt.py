@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from textual import events
 
+from backrooms_tui.model.value import value
 from backrooms_tui.tui.fields import field_row
 from backrooms_tui.tui.line_edit import LineEdit
 from backrooms_tui.tui.rows import Row, ink, row
@@ -14,7 +14,7 @@ from backrooms_tui.tui.rows import Row, ink, row
 from .pane import Pane
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Question:
     """What the prompt asks, and who wants to know."""
 

@@ -1,0 +1,84 @@
+"""`value`: frozen, slotted classes made of fields, for a fifth of what `dataclass` takes to define one.
+
+`dataclass(frozen=True, slots=True)` compiles six functions for a class, 0.31 ms; the console loads seventy of them
+before its first frame. This compiles one and shares the rest. Fields are annotations with or without a default, and
+`__post_init__` is called, as in a dataclass; there are no factories: a class that needs one is a dataclass.
+"""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import Any, NoReturn, TypeVar, dataclass_transform
+
+T = TypeVar("T")
+
+
+@dataclass_transform(frozen_default=True)
+def value(cls: type[T]) -> type[T]:
+    """Make the class a value: equal by its fields and type, hashable, printable, unchangeable."""
+    namespace = dict(cls.__dict__)
+    names = tuple(namespace.get("__annotations__", ()))
+    defaults = {name: namespace.pop(name) for name in names if name in namespace}
+    for made_anew in ("__dict__", "__weakref__"):
+        namespace.pop(made_anew, None)
+    shared = {
+        "__init__": _initialiser(names, defaults, checked="__post_init__" in namespace),
+        "__eq__": _equal,
+        "__hash__": _hash,
+        "__repr__": _describe,
+        "__reduce__": _reduce,
+        "__setattr__": _refuse,
+        "__delattr__": _refuse,
+    }
+    made = {**shared, **namespace, "__slots__": names, "__match_args__": names, "__values__": _reader(names)}
+    anew: Any = type(cls)  # slots cannot be added to a class that exists
+    built: type[T] = anew(cls.__name__, cls.__bases__, made)
+    return built
+
+
+def changed(instance: T, /, **changes: Any) -> T:
+    """Give a value like `instance` with some fields changed."""
+    cls: Any = type(instance)
+    fields = dict(zip(cls.__slots__, cls.__values__(instance), strict=True))
+    made: T = cls(**{**fields, **changes})
+    return made
+
+
+def _initialiser(names: tuple[str, ...], defaults: dict[str, Any], *, checked: bool) -> Any:
+    parameters = "".join(f", {name}=_default_{name}" if name in defaults else f", {name}" for name in names)
+    steps = [f"_set(self, {name!r}, {name})" for name in names]
+    lines = "\n ".join([*steps, "self.__post_init__()"] if checked else steps) or "pass"
+    scope: dict[str, Any] = {f"_default_{name}": default for name, default in defaults.items()}
+    scope["_set"] = object.__setattr__
+    exec(f"def __init__(self{parameters}):\n {lines}", scope)  # noqa: S102 - the names are our own source's
+    return scope["__init__"]
+
+
+def _reader(names: tuple[str, ...]) -> staticmethod[[Any], tuple[Any, ...]]:
+    """What gives an instance's field values in order."""
+    if len(names) > 1:
+        return staticmethod(attrgetter(*names))
+    return staticmethod(lambda instance: tuple(getattr(instance, name) for name in names))
+
+
+def _equal(self: Any, other: Any) -> bool:
+    if type(other) is not type(self):
+        return False
+    return bool(self.__values__(self) == self.__values__(other))
+
+
+def _hash(self: Any) -> int:
+    return hash(self.__values__(self))
+
+
+def _describe(self: Any) -> str:
+    fields = ", ".join(f"{name}={item!r}" for name, item in zip(self.__slots__, self.__values__(self), strict=True))
+    return f"{type(self).__qualname__}({fields})"
+
+
+def _reduce(self: Any) -> tuple[type, tuple[Any, ...]]:
+    return type(self), self.__values__(self)
+
+
+def _refuse(self: Any, name: str, *_: object) -> NoReturn:
+    raise AttributeError(f"{type(self).__name__} is a value; {name} cannot change")
