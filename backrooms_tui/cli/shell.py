@@ -6,13 +6,12 @@ bytes as they are stored.
 
 from __future__ import annotations
 
-import argparse
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType
+from types import FrameType, SimpleNamespace
 from typing import Any, Self, TextIO
 
 from backrooms_tui.config.settings import Settings
@@ -42,7 +41,7 @@ def _report_fault(error: BaseException) -> None:
 class Shell:
     """One run of one command. A context manager: leaving it closes the redirected output."""
 
-    def __init__(self, options: argparse.Namespace) -> None:
+    def __init__(self, options: SimpleNamespace) -> None:
         """`options` are those of `parsing.parse`. Raises UsageError when the output cannot be opened."""
         self.options = options
         self.persist: bool = not options.no_persist
