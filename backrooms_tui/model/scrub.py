@@ -47,8 +47,3 @@ def scrub(text: str) -> str:
     if cleaned.isprintable():
         return cleaned
     return "".join(c if c.isprintable() or unicodedata.category(c) == "Zs" else _REPLACEMENT for c in cleaned)
-
-
-def scrub_lines(text: str) -> list[str]:
-    """Split foreign text at its newlines (LF, CRLF) and scrub each line."""
-    return [scrub(line.removesuffix("\r")) for line in text.split("\n")]

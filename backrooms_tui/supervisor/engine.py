@@ -141,6 +141,7 @@ class Engine:
         """Publish that an input is durable, and what its turn has to say already."""
         with room.lock:
             self.bus.publish(event)
+            self.bus.publish(RoomChanged(room.id, room.record.state))
             for held in room.held:
                 self.bus.publish(held)
             room.held.clear()

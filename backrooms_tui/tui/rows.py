@@ -5,8 +5,6 @@ Style names are the suffixes of the component classes in `styles/base.tcss`; no 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from backrooms_tui.model.value import value
 
 from .safe import SafeText
@@ -77,7 +75,3 @@ def ends(left: Row, right: Row, width: int, *, fill: str = " ", style: str = "")
     left = left if left.cell_len <= room else left.fit(room)
     gap = SafeText.ours(fill * max(0, room - left.cell_len))
     return Row((*left.runs, (style, gap), *right.runs), left.under).fit(width)
-
-
-def plain_lines(rows: Iterable[Row]) -> list[str]:
-    return [one.plain.rstrip() for one in rows]

@@ -12,7 +12,15 @@ from support import eventually
 from backrooms_tui.config.settings import LimitSettings, PersistenceSettings, Settings
 from backrooms_tui.model import errors
 from backrooms_tui.model.entries import EntryType, MemoryEntry, Meta, Outcome
-from backrooms_tui.model.events import EntriesAdded, InputAccepted, RoomDestroyed, Said, TurnEnded, TurnStarted
+from backrooms_tui.model.events import (
+    EntriesAdded,
+    InputAccepted,
+    RoomChanged,
+    RoomDestroyed,
+    Said,
+    TurnEnded,
+    TurnStarted,
+)
 from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.room import RoomConfig
 from backrooms_tui.model.states import RoomState
@@ -250,6 +258,20 @@ def test_events_of_a_turn_come_in_order_and_the_end_repeats_what_was_said(servic
     lines = [e.text for e in events if isinstance(e, Said)]  # type: ignore[attr-defined]
     assert len(lines) == 4
     assert lines == [entry.content for entry in events[-1].entries]  # type: ignore[index]
+
+
+def test_an_input_that_waits_changes_the_room_that_is_shown(service: RoomService) -> None:
+    room = make_room(service)
+    watch = service.subscribe([room])
+    service.submit(room, b"long running operation", source="test", timeout=2)
+    eventually(lambda: any(isinstance(e, TurnStarted) for e in watch.get(0.1)))
+    before = service.room(room).record.memory_usage
+    service.submit(room, b"valid input", source="test")
+    kinds = [type(event) for event in watch.get(5)]
+    accepted = kinds.index(InputAccepted)
+    assert kinds[accepted + 1] is RoomChanged
+    view = service.room(room)
+    assert (view.queue_depth, view.record.memory_usage > before) == (1, True)
 
 
 def test_refused_inputs_are_counted_and_never_reach_memory(service: RoomService) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backrooms_tui.model.scrub import MARK, scrub, scrub_lines
+from backrooms_tui.model.scrub import MARK, scrub
 
 ACTED_ON = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 
@@ -59,9 +59,3 @@ def test_scrubbing_is_stable_and_gives_one_line(text):
     assert scrub(once) == once
     assert len(once.splitlines()) <= 1
     assert not any(unicodedata.category(c) in ACTED_ON for c in once)
-
-
-@given(st.lists(st.text(alphabet=st.characters(exclude_characters="\n\r"))))
-def test_lines_are_split_at_newlines_only_and_each_is_scrubbed(lines):
-    assert scrub_lines("\n".join(lines)) == ([scrub(line) for line in lines] or [""])
-    assert scrub_lines("\r\n".join(lines)) == ([scrub(line) for line in lines] or [""])
