@@ -137,18 +137,13 @@ def open_service(
     `on_fault` is told, in whatever thread it happened, of exceptions that are our own bugs; rooms go on. Raises
     StoreBusy when another process owns the store, StoreCorrupted, UnsafePath.
     """
-    from backrooms_tui.persistence.opening import open_store
+    from backrooms_tui.persistence.opening import open_store, store_options
     from backrooms_tui.supervisor.engine import Limits
     from backrooms_tui.supervisor.supervisor import Supervisor
 
     persistence = settings.persistence
     root = store_root(settings) if persist else None
-    store = open_store(
-        root,
-        backend=persistence.backend,
-        cache_size=persistence.cache_size,
-        write_buffer_size=persistence.write_buffer_size,
-    )
+    store = open_store(root, backend=persistence.backend, options=store_options(persistence))
     limits = Limits(
         max_rooms=settings.limits.max_rooms,
         max_input_size=settings.limits.max_input_size,

@@ -81,6 +81,12 @@ class RoomNotFound(BackroomsError):
     code = "ROOM_NOT_FOUND"
 
 
+class RoomExists(BackroomsError):
+    """A room is to be put where one with its id is already, and is well."""
+
+    code = "ROOM_EXISTS"
+
+
 class RoomAmbiguous(BackroomsError):
     """An id prefix fits more than one room."""
 

@@ -105,8 +105,12 @@ class RoomRecord:
     last_input_at: int | None = None
     """Timestamp of the newest INPUT whose turn has ended; None before the first."""
     tail: Tail = Tail()
+    head: Tail = Tail()
+    """The tail before the oldest entry that is still there; `Tail()` unless memory was truncated."""
     memory_usage: int = 0
-    """Bytes of the room's entry records as stored."""
+    """Bytes of the room's entry records and segments as stored."""
+    memory_plain: int = 0
+    """Bytes the same entries would take uncompressed."""
     counters: Counters = Counters()
     latencies: Latencies = field(default_factory=Latencies)
     queued: int = 0
@@ -116,6 +120,11 @@ class RoomRecord:
     last_error: str | None = None
     suspension: Suspension | None = None
     damage: Damage | None = None
+
+    @property
+    def entries(self) -> int:
+        """Entries in memory."""
+        return self.tail.seq - self.head.seq
 
     def with_(self, **changes: object) -> RoomRecord:
         return replace(self, **changes)  # type: ignore[arg-type]

@@ -15,10 +15,9 @@ from backrooms_tui.model.states import RoomState
 
 from . import keys
 from .damage import DamageFound, corrupted, damage, found_at
-from .leveldb import View
-from .pages import open_row
-from .records import open_entry
+from .pages import entry_at, row_tail
 from .room_records import decode_config, decode_creation, decode_queued, decode_room, decode_snapshot
+from .rows import View, first, prefixed
 from .witness import Mark, Witness
 
 _Decoded = TypeVar("_Decoded")
@@ -38,7 +37,7 @@ def read_queue(view: View, room_id: RoomId) -> list[QueuedInput]:
     """Give the queued inputs in order. Raises RoomCorrupted."""
     prefix = keys.queue_prefix(room_id)
     with found_at(prefix):
-        rows = view.prefixed(prefix)
+        rows = list(prefixed(view, prefix))
     queue = []
     for key, value in rows:
         with found_at(key):
@@ -78,12 +77,12 @@ def check_room(view: View, room_id: RoomId) -> None:
 def _check_tail(view: View, room_id: RoomId, tail: Tail) -> None:
     key = keys.memory(room_id, tail.timestamp)
     with found_at(key):
-        newest = view.rows(*keys.memory_range(room_id), reverse=True, limit=1)
-    found = open_row(room_id, newest[0])[1] if newest else Tail()
+        newest = first(view.scan(*keys.memory_range(room_id), reverse=True))
+    found = Tail() if newest is None else row_tail(room_id, newest)
     if found.seq < tail.seq:
         raise corrupted("MEMORY_LOG_TRUNCATED", key)
     if found != tail:
-        raise corrupted("CHAIN_MISMATCH", newest[0][0])
+        raise corrupted("CHAIN_MISMATCH", key if newest is None else newest[0])
 
 
 def held_against(witness: Witness, view: View, record: RoomRecord, mark: Mark) -> Damage | None:
@@ -99,18 +98,18 @@ def held_against(witness: Witness, view: View, record: RoomRecord, mark: Mark) -
         return damage("MEMORY_LOG_TRUNCATED", keys.memory(record.id, record.tail.timestamp))
     if witness.clean:
         return damage("CHAIN_MISMATCH" if mark[:3] != witnessed[:3] else "STATE_UNREADABLE", key)
-    if witnessed.seq == 0:
+    if witnessed.seq <= record.head.seq:  # nothing was remembered then, or it has been truncated since
         return None
     return _check_passed(view, record.id, witnessed)
 
 
 def _check_passed(view: View, room_id: RoomId, witnessed: Mark) -> Damage | None:
     """Check that memory went on from the witnessed entry, and not from another one in its place."""
-    key = keys.memory(room_id, witnessed.timestamp)
     try:
-        _, found = _require(view, room_id, key, open_entry)
+        _, found = entry_at(view, room_id, witnessed.timestamp)
     except DamageFound as error:
         return error.damage
+    key = keys.memory(room_id, witnessed.timestamp)
     return None if found == Tail(*witnessed[:3]) else damage("CHAIN_MISMATCH", key)
 
 

@@ -70,6 +70,11 @@ def room_of(key: bytes) -> RoomId | None:
     return RoomId(name.decode()) if len(name) == ID_LENGTH and _HEX.issuperset(name) else None
 
 
+def is_key(text: str) -> bool:
+    """Whether a printed place is a key of this layout, and not one that an engine named in its own words."""
+    return text.startswith(("/room/", "/index/", "/destroyed/"))
+
+
 def printable(key: bytes) -> str:
     """A key for the eyes of people; bytes of a damaged one show as escapes."""
     return key.decode("ascii", "backslashreplace")

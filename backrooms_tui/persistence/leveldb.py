@@ -10,22 +10,29 @@ No compression: old memory is compressed in segments, and the wheel's Snappy mak
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from itertools import islice
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import plyvel
 
 from backrooms_tui.model.errors import StoreClosed, StoreCorrupted, StoreFailed
+from backrooms_tui.model.ids import RoomId
+from backrooms_tui.model.room import Damage
 from backrooms_tui.model.scrub import scrub
 
+from . import keys
+from .damage import damage
 from .gate import Gate
+from .private_files import keep_private, private_directory
 from .records import Damaged
+from .rows import Row, after
 
-Row = tuple[bytes, bytes]
-"""A key and its value."""
+_SWEEP = 4096
+"""Keys that the removal of a room deletes in one batch."""
 _CUT = "Invalid argument"
 """How LevelDB words a read beyond the end of a mapped table: as an I/O error, though the disk is well."""
 
@@ -41,65 +48,61 @@ class View:
             value: bytes | None = self._source.get(key, verify_checksums=True)
             return value
 
-    def rows(
-        self,
-        start: bytes,
-        stop: bytes,
-        *,
-        limit: int | None = None,
-        reverse: bool = False,
-        include_stop: bool = False,
-    ) -> list[Row]:
-        """Rows from `start` up to `stop`, at most `limit`; with `reverse` the last ones, downwards."""
+    def scan(self, start: bytes, stop: bytes, *, reverse: bool = False, include_stop: bool = False) -> Iterator[Row]:
         with (
             _reads(),
             self._source.iterator(
                 start=start, stop=stop, include_stop=include_stop, reverse=reverse, verify_checksums=True
             ) as rows,
         ):
-            return list(islice(rows, limit))
+            yield from rows
 
-    def prefixed(self, prefix: bytes, *, limit: int | None = None) -> list[Row]:
-        return self.rows(prefix, _after(prefix), limit=limit)
-
-    def keys(self, prefix: bytes, *, start: bytes, limit: int) -> list[bytes]:
-        """Keys alone from `start` on, for removal: what is to go need not be intact, so checksums are not asked."""
-        with _reads(), self._source.iterator(start=start, stop=_after(prefix), include_value=False) as keys:
-            return list(islice(keys, limit))
+    def keys(self, prefix: bytes) -> Iterator[bytes]:
+        """Keys alone, for removal: what is to go need not be intact, so checksums are not asked."""
+        with _reads(), self._source.iterator(start=prefix, stop=after(prefix), include_value=False) as found:
+            yield from found
 
 
 class LevelDb:
-    """One open database. Reads may run in any thread; writes, `reopen` and `close` in one at a time."""
+    """See `Rows`."""
 
-    def __init__(self, path: Path, *, create: bool, cache_size: int, write_buffer_size: int) -> None:
-        """Open the database. Sizes in bytes; `write_buffer_size` also bounds the log that a restart replays.
+    backend = "LEVELDB"
 
-        Raises StoreCorrupted when LevelDB refuses its files, StoreFailed when the system refuses LevelDB.
+    def __init__(self, root: Path, *, new: bool, cache_size: int, write_buffer_size: int) -> None:
+        """Open the database in `root`; one is made where there is none, if the store is `new`.
+
+        Sizes in bytes; `write_buffer_size` also bounds the log that a restart replays. Raises StoreCorrupted when
+        LevelDB refuses its files, StoreFailed when the system refuses LevelDB.
         """
-        self.path = path
+        keep_private()
+        self.place = str(root)
+        self.path = private_directory(root / "leveldb")
         self.gate = Gate()
         self._sizes = {"lru_cache_size": cache_size, "write_buffer_size": write_buffer_size}
-        self._db = self._open(create=create)
+        # LevelDB erases every table it finds when it creates a database: only where there is none.
+        self._db = self._open(create=new and not any(self.path.glob("*.l[do][bg]")))
 
     @contextmanager
     def reading(self) -> Iterator[View]:
-        """The newest state. Raises StoreFailed while poisoned, StoreClosed."""
         with self.gate.passing():
             yield View(self._db)
 
     @contextmanager
-    def fixed(self) -> Iterator[View]:
-        """The state of one moment, whatever is written meanwhile. Raises like `reading`."""
+    def fixed(self, room_id: RoomId) -> Iterator[View]:  # noqa: ARG002 - LevelDB holds all rooms still at once
         with self.gate.passing(), self._db.snapshot() as snapshot:
             yield View(snapshot)
 
     def batch(self, *, sync: bool) -> Any:
-        """A batch with `put` and `delete`, to be given to `write`. Raises StoreFailed while poisoned, StoreClosed."""
         self.gate.check()
         return self._db.write_batch(sync=sync)
 
+    def replace(self, batch: Any, room_id: RoomId, timestamps: Sequence[int], value: bytes | None) -> None:
+        for timestamp in timestamps:
+            batch.delete(keys.memory(room_id, timestamp))
+        if value is not None:
+            batch.put(keys.memory(room_id, timestamps[-1]), value)
+
     def write(self, batch: Any) -> None:
-        """Write a batch atomically. Whatever goes wrong poisons the handle and, but for signals, is StoreFailed."""
         try:
             batch.write()
         except BaseException as error:  # the poison rule knows no harmless exception
@@ -109,19 +112,37 @@ class LevelDb:
             raise
 
     def poison(self, reason: str) -> None:
-        """Refuse everything from now on, until `reopen`."""
         self.gate.bar(StoreFailed, reason)
 
-    def rewrite(self, *prefixes: bytes) -> None:
+    def sweep(self, room_id: RoomId, *, erase: bool) -> None:
+        ranges = (keys.room(room_id), keys.index(room_id))
+        if erase:  # values leave only from a table below the one with their deletion: push them down first
+            self._rewrite(ranges)
+        self._delete(room_id)
+        if erase:
+            self._rewrite(ranges)
+
+    def _rewrite(self, prefixes: Sequence[bytes]) -> None:
         """Merge the tables around some prefixes downwards; what has been deleted above its value leaves the disk."""
         self.gate.check()
         for prefix in prefixes:
-            self._db.compact_range(start=prefix, stop=_after(prefix))
+            self._db.compact_range(start=prefix, stop=after(prefix))
+
+    def _delete(self, room_id: RoomId) -> None:
+        batch, size = self.batch(sync=False), 0
+        with self.reading() as view:
+            for key in view.keys(keys.room(room_id)):
+                batch.delete(key)
+                size += 1
+                if size == _SWEEP:
+                    self.write(batch)
+                    batch, size = self.batch(sync=False), 0
+        self.write(batch)
+        last = self.batch(sync=True)
+        last.delete(keys.destroyed(room_id))
+        self.write(last)
 
     def reopen(self) -> None:
-        """Close, open again and prove with a synced write that the disk takes writes. Raises StoreFailed,
-        StoreCorrupted; the handle is then still poisoned.
-        """
         if self.gate.closed:
             raise StoreClosed
         self.poison("THE STORE IS BEING OPENED AGAIN")
@@ -131,8 +152,29 @@ class LevelDb:
         self.write(self._db.write_batch(sync=True))  # an empty batch is a record in the log all the same
         self.gate.open()
 
+    def locate(self, key: bytes, offset: int) -> tuple[str, int]:
+        return keys.printable(key), offset
+
+    def inspect(self) -> Iterator[Damage]:
+        """Walk the whole key space with checksums: tables and blocks that no room's range leads through, too."""
+        with self.reading() as view:
+            try:
+                for key, _ in view.scan(b"", b"\xff"):
+                    if not keys.is_key(keys.printable(key)):
+                        yield damage("STATE_UNREADABLE", key)
+            except Damaged as error:
+                yield Damage(error.type, str(self.path), error.offset, time.time_ns())
+
+    def disk_usage(self) -> int:
+        self.gate.check()
+        total = 0
+        with os.scandir(self.path) as files:
+            for file in files:
+                with suppress(FileNotFoundError):  # LevelDB removes tables whenever it likes
+                    total += file.stat(follow_symlinks=False).st_blocks * 512
+        return total
+
     def close(self) -> None:
-        """Idempotent; waits for readers."""
         self.gate.bar(StoreClosed)
         self.gate.drain()
         self._db.close()
@@ -155,11 +197,6 @@ class LevelDb:
                 _reason(error),
                 f"RECOVERY: restore {self.path.parent} from a backup; nothing in it was changed.",
             ) from None
-
-
-def _after(prefix: bytes) -> bytes:
-    """The first key after all that start with `prefix`."""
-    return prefix[:-1] + bytes((prefix[-1] + 1,))
 
 
 @contextmanager

@@ -1,34 +1,77 @@
-"""Which store there is to be. Backends are loaded only when one is opened: plyvel costs 9 ms."""
+"""Which store there is to be. Engines are loaded only when one is opened: plyvel costs 9 ms."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+from backrooms_tui.config.settings import PersistenceSettings
 from backrooms_tui.model.errors import ConfigInvalid
+from backrooms_tui.model.value import value
 
-from .store import RoomStore
+from .owner_lock import OwnerLock
+from .private_files import private_directory
+from .row_store import RowStore
+from .rows import Rows
+from .witness import NoWitness, WitnessKeeper
 
-CACHE_SIZE = 64 * 1024 * 1024
-WRITE_BUFFER_SIZE = 16 * 1024 * 1024
+
+@value
+class StoreOptions:
+    """What the backends want to know besides the directory; each takes its own."""
+
+    cache_size: int = 64 * 1024 * 1024
+    """LEVELDB: bytes."""
+    write_buffer_size: int = 16 * 1024 * 1024
+    """LEVELDB: bytes."""
+    host: str = "localhost"
+    """REDIS: name or address, or the absolute path of a unix socket."""
+    port: int = 6379
+    db: int = 0
+    password: str | None = None
+    key_prefix: str = "room:"
 
 
-def open_store(
-    root: Path | None,
-    *,
-    backend: str = "LEVELDB",
-    cache_size: int = CACHE_SIZE,
-    write_buffer_size: int = WRITE_BUFFER_SIZE,
-) -> RoomStore:
+def store_options(settings: PersistenceSettings) -> StoreOptions:
+    return StoreOptions(
+        settings.cache_size,
+        settings.write_buffer_size,
+        settings.host,
+        settings.port,
+        settings.db,
+        settings.password,
+        settings.key_prefix,
+    )
+
+
+def open_store(root: Path | None, *, backend: str = "LEVELDB", options: StoreOptions | None = None) -> RowStore:
     """Open the store in the directory `root`, creating it when it is missing; without one, a store in memory.
 
-    Sizes in bytes. Raises StoreBusy, StoreCorrupted, StoreFailed, UnsafePath, ConfigInvalid.
+    The directory holds the owner lock and the witness of every backend, also of one whose rooms are elsewhere. Raises
+    StoreBusy, StoreCorrupted, StoreFailed, UnsafePath, ConfigInvalid; then nothing is held.
     """
     if root is None or backend == "MEMORY":
-        from .memory_store import MemoryStore
+        from .memory_rows import MemoryRows
 
-        return MemoryStore()
-    if backend == "LEVELDB":
-        from .leveldb_store import LevelDbStore
+        return RowStore(MemoryRows(), NoWitness(), None)
+    engine = _ENGINES.get(backend)
+    if engine is None:
+        raise ConfigInvalid(f"BACKEND: {backend[:40]!r} is not one of {'|'.join(_ENGINES)}.")
+    root = private_directory(root)
+    lock = OwnerLock.acquire(root / "owner.lock")
+    try:
+        witness = WitnessKeeper(root / "witness")
+        rows = engine(root, witness.found is None, options or StoreOptions())
+    except BaseException:
+        lock.release()
+        raise
+    return RowStore(rows, witness, lock)
 
-        return LevelDbStore(root, cache_size=cache_size, write_buffer_size=write_buffer_size)
-    raise ConfigInvalid(f"BACKEND: {backend[:40]!r} is not one of LEVELDB|MEMORY.")
+
+def _leveldb(root: Path, new: bool, options: StoreOptions) -> Rows:
+    from .leveldb import LevelDb
+
+    return LevelDb(root, new=new, cache_size=options.cache_size, write_buffer_size=options.write_buffer_size)
+
+
+_ENGINES: dict[str, Callable[[Path, bool, StoreOptions], Rows]] = {"LEVELDB": _leveldb}

@@ -1,94 +1,138 @@
 """A page of memory: consecutive stored entries, each checked against its neighbours.
 
 Every entry must be where its key says, one sequence number after its predecessor, and continue its predecessor's
-chain. A page is checked together with the entries just outside it, so a gap cannot hide between two pages.
+chain. A page is checked together with the entries just outside it, so a gap cannot hide between two pages. Rows are
+entries or segments of them; a page reads as many rows as hold its entries, and one more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from backrooms_tui.model.entries import MemoryEntry, Tail
 from backrooms_tui.model.ids import RoomId
+from backrooms_tui.model.room import RoomRecord
 
 from . import keys
 from .damage import corrupted, found_at
-from .leveldb import Row, View
-from .records import Damaged, chain_after, open_entry
+from .records import Damaged, chain_after, decode_entry
+from .rows import Row, View, first
+from .segments import bodies_of, entry_count, tail_of
 
 _LAST = 10**20 - 1
 """The largest number a key can end in."""
 
+Placed = tuple[MemoryEntry, Tail]
+"""An entry, and the tail its room had with it."""
 
-def open_row(room_id: RoomId, row: Row) -> tuple[MemoryEntry, Tail]:
-    """Give a row's entry, and the tail its room had with it. Raises RoomCorrupted."""
+
+def open_row(room_id: RoomId, row: Row) -> list[Placed]:
+    """Give a row's entries, oldest first. Raises RoomCorrupted."""
     key, record = row
-    try:
-        entry, tail = open_entry(room_id, record)
-    except Damaged as error:
-        raise corrupted(error.type, key, error.offset) from None
-    if keys.number(key) != entry.timestamp:
+    with found_at(key):
+        placed = [decode_entry(body) for body in bodies_of(room_id, record)]
+    if keys.number(key) != placed[-1][0].timestamp:
         raise corrupted("SEQUENCE_GAP", key)
-    return entry, tail
+    return placed
 
 
-def read_after(
-    view: View, room_id: RoomId, tail: Tail, *, after: int, before: int | None, limit: int
-) -> list[MemoryEntry]:
+def row_tail(room_id: RoomId, row: Row) -> Tail:
+    """Give the tail the room had with a row's last entry. Raises RoomCorrupted."""
+    key, record = row
+    with found_at(key):
+        tail = tail_of(room_id, record)
+    if keys.number(key) != tail.timestamp:
+        raise corrupted("SEQUENCE_GAP", key)
+    return tail
+
+
+def entry_at(view: View, room_id: RoomId, timestamp: int) -> Placed:
+    """Give the entry with this timestamp. Raises RoomCorrupted when it is missing or damaged."""
+    key = keys.memory(room_id, timestamp)
+    with found_at(key):
+        row = first(view.scan(key, keys.memory_range(room_id)[1]))
+    for placed in open_row(room_id, row) if row is not None else ():
+        if placed[0].timestamp == timestamp:
+            return placed
+    raise corrupted("SEQUENCE_GAP", key)
+
+
+def read_after(view: View, record: RoomRecord, *, after: int, before: int | None, limit: int) -> list[MemoryEntry]:
     """Give the first entries above `after` (and below `before`), at most `limit`. Raises RoomCorrupted."""
-    first, stop = keys.memory_range(room_id)
+    room_id = record.id
+    lowest, end = keys.memory_range(room_id)
     start = keys.memory(room_id, _clamped(after))
-    if before is not None:
-        stop = keys.memory(room_id, _clamped(before))
+    stop = _LAST + 1 if before is None else before
     with found_at(start):
-        rows = view.rows(start, stop, limit=limit + 1)
-        if rows and rows[0][0] == start:
-            _, previous = open_row(room_id, rows.pop(0))
-        else:  # no entry stands at the cursor: look for the one before it
-            below = view.rows(first, start, reverse=True, limit=1)
-            previous = open_row(room_id, below[0])[1] if below else Tail()
-    entries, last = _link(room_id, rows[:limit], previous)
-    if before is None and len(entries) < limit:
-        _require_end(room_id, last, tail)
-    return entries
+        below = first(view.scan(lowest, start, reverse=True))
+        rows = _enough(view.scan(start, end), limit + 1)  # one more: an entry may stand at the cursor itself
+    last = record.head if below is None else row_tail(room_id, below)
+    entries, last = link(room_id, rows, last)
+    page = [entry for entry in entries if after < entry.timestamp < stop][:limit]
+    if len(page) < limit and (before is None or last.timestamp < stop):
+        require_end(record, last)
+    return page
 
 
-def read_before(view: View, room_id: RoomId, tail: Tail, *, before: int | None, limit: int) -> list[MemoryEntry]:
+def read_before(view: View, record: RoomRecord, *, before: int | None, limit: int) -> list[MemoryEntry]:
     """Give the last entries (below `before`), at most `limit`. Raises RoomCorrupted."""
-    first, stop = keys.memory_range(room_id)
-    if before is not None:
-        stop = keys.memory(room_id, _clamped(before))
+    room_id = record.id
+    lowest, end = keys.memory_range(room_id)
+    cursor = _LAST + 1 if before is None else before
+    stop = end if before is None else keys.memory(room_id, _clamped(before))
     with found_at(stop):
-        rows = view.rows(first, stop, include_stop=True, reverse=True, limit=limit + 2)
-    bounded = bool(rows) and rows[0][0] == stop  # the entry at the cursor is read to check its link, not given
-    window = limit + bounded
-    rows = rows[: window + 1][::-1]
-    previous = open_row(room_id, rows.pop(0))[1] if len(rows) > window else Tail()
-    entries, last = _link(room_id, rows, previous)
-    if before is None or before > tail.timestamp:
-        _require_end(room_id, last, tail)
-    return entries[:-1] if bounded else entries
+        # The row at the cursor is read to check its link, or because the cursor lies within it.
+        at = None if before is None else first(view.scan(stop, end))
+        downwards = view.scan(lowest, stop, reverse=True)
+        rows = _enough(downwards, limit)[::-1]
+        below = first(downwards)
+    if at is not None:
+        rows.append(at)
+    last = record.head if below is None else row_tail(room_id, below)
+    entries, last = link(room_id, rows, last)
+    if at is None:
+        require_end(record, last)
+    return [entry for entry in entries if entry.timestamp < cursor][-limit:]
 
 
-def _link(room_id: RoomId, rows: Iterable[Row], last: Tail) -> tuple[list[MemoryEntry], Tail]:
-    """Decode rows in rising order, each continuing the one before and the first `last`; give entries and last tail."""
+def link(room_id: RoomId, rows: Iterable[Row], last: Tail) -> tuple[list[MemoryEntry], Tail]:
+    """Decode rows in rising order, each entry continuing the one before and the first `last`; give entries and last
+    tail. Raises RoomCorrupted.
+    """
     entries = []
-    for row in rows:
-        entry, tail = open_row(room_id, row)
-        if tail.seq != last.seq + 1:
-            raise corrupted("SEQUENCE_GAP", row[0])
-        if tail.chain != chain_after(row[1], last.chain):
-            raise corrupted("CHAIN_MISMATCH", row[0])
-        last = tail
-        entries.append(entry)
+    for key, record in rows:
+        try:
+            for body in bodies_of(room_id, record):
+                entry, tail = decode_entry(body)
+                if tail.seq != last.seq + 1:
+                    raise Damaged("SEQUENCE_GAP", 0)
+                if tail.chain != chain_after(body, last.chain):
+                    raise Damaged("CHAIN_MISMATCH", 0)
+                last = tail
+                entries.append(entry)
+        except Damaged as error:
+            raise corrupted(error.type, key, error.offset) from None
+        if keys.number(key) != last.timestamp:
+            raise corrupted("SEQUENCE_GAP", key)
     return entries, last
+
+
+def require_end(record: RoomRecord, last: Tail) -> None:
+    """Check that memory reaches as far as the room's record says. Raises RoomCorrupted."""
+    if last.seq < record.tail.seq:
+        raise corrupted("MEMORY_LOG_TRUNCATED", keys.memory(record.id, record.tail.timestamp))
+
+
+def _enough(rows: Iterator[Row], entries: int) -> list[Row]:
+    """As many rows as hold so many entries."""
+    taken = []
+    for row in rows:
+        taken.append(row)
+        entries -= entry_count(row[1])
+        if entries <= 0:
+            break
+    return taken
 
 
 def _clamped(cursor: int) -> int:
     return min(max(cursor, 0), _LAST)
-
-
-def _require_end(room_id: RoomId, last: Tail, tail: Tail) -> None:
-    """Check that memory reaches as far as the room's record says. Raises RoomCorrupted."""
-    if last.seq < tail.seq:
-        raise corrupted("MEMORY_LOG_TRUNCATED", keys.memory(room_id, tail.timestamp))

@@ -153,7 +153,11 @@ def _require_text_keys(value: Any) -> None:
 
 def open_entry(room_id: RoomId, record: bytes) -> tuple[MemoryEntry, Tail]:
     """Give the entry of a record, and the tail its room had with it. Raises Damaged."""
-    body = unframe(ENTRY, room_id, record)
+    return decode_entry(unframe(ENTRY, room_id, record))
+
+
+def decode_entry(body: bytes) -> tuple[MemoryEntry, Tail]:
+    """Give the entry of a record's body, and the tail its room had with it. Raises Damaged."""
     values = unpack(body)
     if type(values) is not list or len(values) != 6 or body[-5:-4] != _CHAIN:
         raise Damaged("CHECKSUM_MISMATCH", HEADER)
@@ -169,6 +173,6 @@ def open_entry(room_id: RoomId, record: bytes) -> tuple[MemoryEntry, Tail]:
     return MemoryEntry(seq, timestamp, _TYPES[number], content, metadata), Tail(seq, timestamp, chain)
 
 
-def chain_after(record: bytes, chain: int) -> int:
-    """The chain value that an intact entry record must carry when its predecessor's is `chain`."""
-    return zlib.crc32(memoryview(record)[HEADER + 1 : -5], chain)
+def chain_after(body: bytes, chain: int) -> int:
+    """The chain value that an intact entry's body must carry when its predecessor's is `chain`."""
+    return zlib.crc32(memoryview(body)[1:-5], chain)

@@ -40,6 +40,7 @@ _LATENCIES = (_INT, _INT, _INT, _LIST, _LIST)
 _RECORD = (
     *(_TEXT, _LIST, _LIST, _INT, _INT, _INT_OR_NONE, _LIST, _INT, _LIST, _LIST),
     *(_INT, _INT, _TEXT_OR_NONE, _LIST_OR_NONE, _LIST_OR_NONE),
+    *(_LIST, _INT),
 )
 
 
@@ -60,7 +61,7 @@ def _open(kind: bytes, room_id: RoomId, record: bytes, shape: _Shape) -> list[An
 
 def encode_room(record: RoomRecord) -> bytes:
     """The index record: everything of a room but its memory and its entity's state."""
-    tail, counters, latencies = record.tail, record.counters, record.latencies
+    tail, head, counters, latencies = record.tail, record.head, record.counters, record.latencies
     suspension, damage = record.suspension, record.damage
     body = (
         str(record.state),
@@ -78,15 +79,25 @@ def encode_room(record: RoomRecord) -> bytes:
         record.last_error,
         None if suspension is None else (suspension.at, suspension.by),
         None if damage is None else (damage.type, damage.where, damage.offset, damage.detected_at),
+        (head.seq, head.timestamp, head.chain),
+        record.memory_plain,
     )
     return frame(b"I", record.id, pack(body))
 
 
+def _completed(values: Any) -> Any:
+    """A record of a store from before there was compression says nothing of it: all its memory is plain."""
+    if type(values) is list and len(values) == len(_RECORD) - 2:
+        return [*values, [0, 0, 0], values[7]]
+    return values
+
+
 def decode_room(room_id: RoomId, record: bytes) -> RoomRecord:
     """Raises Damaged."""
-    values = _open(b"I", room_id, record, _RECORD)
+    values = _shaped(_completed(unpack(unframe(b"I", room_id, record))), _RECORD)
     state, config, creation, created_at, last_active, last_input_at, *values = values
-    tail, memory_usage, counters, latencies, queued, state_version, last_error, suspension, damage = values
+    tail, memory_usage, counters, latencies, queued, state_version, last_error, suspension, damage, *values = values
+    head, memory_plain = values
     if state not in _STATES:
         raise Damaged("CHECKSUM_MISMATCH", HEADER)
     return RoomRecord(
@@ -98,7 +109,9 @@ def decode_room(room_id: RoomId, record: bytes) -> RoomRecord:
         last_active=last_active,
         last_input_at=last_input_at,
         tail=Tail(*_shaped(tail, (_INT,) * 3)),
+        head=Tail(*_shaped(head, (_INT,) * 3)),
         memory_usage=memory_usage,
+        memory_plain=memory_plain,
         counters=Counters(*_shaped(counters, (_INT,) * 7)),
         latencies=_latencies(latencies),
         queued=queued,

@@ -11,13 +11,17 @@ StoreClosed; those that read one room also RoomNotFound. Methods are called from
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from backrooms_tui.model.entries import MemoryEntry, Tail
 from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.room import Damage, QueuedInput, RoomRecord
 from backrooms_tui.model.value import value
+
+MemoryRow = tuple[int, bytes]
+"""Timestamp of the (last) entry, and the record or segment."""
 
 
 @value
@@ -27,6 +31,16 @@ class SealedEntry:
     entry: MemoryEntry
     blob: bytes
     """The whole record of records.py: header, checksum, body. Its length is the entry's memory usage."""
+
+
+@value
+class Compaction:
+    """Consecutive rows of a room's memory that become one row, or none."""
+
+    timestamps: tuple[int, ...]
+    """Keys of the rows, rising."""
+    blob: bytes | None
+    """The segment in their place; None where they are truncated."""
 
 
 @value
@@ -43,6 +57,19 @@ class RoomCommit:
     queue_put: tuple[QueuedInput, ...] = ()
     queue_del: tuple[int, ...] = ()
     """Sequence numbers of queue records that end here."""
+    compactions: tuple[Compaction, ...] = ()
+    """Rows of old memory that become segments, or go."""
+
+
+@value
+class RoomImage:
+    """A whole room at one moment."""
+
+    record: RoomRecord
+    snapshot: bytes | None
+    queue: tuple[QueuedInput, ...]
+    rows: Iterator[MemoryRow]
+    """All of its memory, oldest first, as stored: entry records and segments. Not checked against each other yet."""
 
 
 @value
@@ -57,7 +84,7 @@ class RoomStore(Protocol):
     """A durable (or, for --no-persist, honest in-memory) store of rooms."""
 
     backend: str
-    """The seed's word for it: LEVELDB, or MEMORY for --no-persist."""
+    """The seed's word for it, or MEMORY for --no-persist."""
 
     def load(self) -> StoreContents:
         """Read every room's record in one contiguous scan and hold it against the witness.
@@ -107,6 +134,30 @@ class RoomStore(Protocol):
 
     def snapshot(self, room_id: RoomId) -> bytes | None:
         """Give the entity's last committed state. Raises RoomCorrupted."""
+        ...
+
+    def image(self, room_id: RoomId) -> AbstractContextManager[RoomImage]:
+        """The room as it is at this moment, whatever is committed meanwhile. Raises RoomCorrupted; reading on in
+        `rows` may, too.
+        """
+        ...
+
+    def clear(self, room_id: RoomId) -> None:
+        """Make place for a room that is to be put in whole, with `fill` and then `establish`. Raises RoomExists unless
+        it is not there or CORRUPTED. Until `establish` a crash leaves it as that: not there, or CORRUPTED.
+        """
+        ...
+
+    def fill(self, room_id: RoomId, rows: Sequence[MemoryRow]) -> None:
+        """Put in the next rows of its memory, oldest first; they are the caller's to have checked."""
+        ...
+
+    def establish(self, record: RoomRecord, snapshot: bytes | None, queue: Sequence[QueuedInput]) -> None:
+        """Put in the rest: from now on, durably, the room is there."""
+        ...
+
+    def inspect(self) -> Iterator[Damage]:
+        """Look at every byte that no room's image shows. Changes nothing."""
         ...
 
     def stored_tail(self, room_id: RoomId) -> Tail | None:

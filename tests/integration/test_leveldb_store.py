@@ -16,7 +16,7 @@ from store_contract import filled, remembering, room_id
 from backrooms_tui.model.entries import Tail
 from backrooms_tui.model.errors import ConfigInvalid, StoreBusy, StoreClosed, StoreCorrupted, StoreFailed
 from backrooms_tui.persistence import keys
-from backrooms_tui.persistence.opening import open_store
+from backrooms_tui.persistence.opening import StoreOptions, open_store
 from backrooms_tui.persistence.store import RoomCommit
 
 
@@ -46,7 +46,7 @@ class TestPrivacy:
         """Checked with a tiny write buffer, so that LevelDB's background thread creates files as well."""
         before = os.umask(umask)
         try:
-            store = open_store(tmp_path / "deep" / "store", write_buffer_size=65536)
+            store = open_store(tmp_path / "deep" / "store", options=StoreOptions(write_buffer_size=65536))
             for n in range(6):
                 filled(store, f"room {n}", 400)
             store.write_witness()

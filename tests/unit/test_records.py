@@ -13,6 +13,7 @@ from backrooms_tui.model.room import Counters, Creation, Damage, QueuedInput, Ro
 from backrooms_tui.model.states import RoomState
 from backrooms_tui.persistence import room_records as rooms
 from backrooms_tui.persistence.records import (
+    HEADER,
     Damaged,
     UnstorableEntry,
     chain_after,
@@ -76,7 +77,7 @@ def test_sealed_entries_come_back_dense_rising_and_chained(drafts, now):
         assert (entry.type, entry.content, entry.metadata) == (draft.type, draft.content, draft.metadata)
         assert entry.seq == last.seq + 1
         assert entry.timestamp == max(now, last.timestamp + 1)
-        assert at.chain == chain_after(sealed.blob, last.chain)
+        assert at.chain == chain_after(sealed.blob[HEADER:], last.chain)
         last = at
     assert tail == last
 

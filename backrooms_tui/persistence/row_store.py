@@ -1,91 +1,71 @@
-"""The LEVELDB backend: rooms in LevelDB, one synced batch for each group of commits.
+"""`RowStore`: the room store over any engine of rows.
 
-A store is a directory of mode 0700 holding `owner.lock`, `witness` and LevelDB's own `leveldb/`. Its process keeps
-everything it creates private (see `keep_private`), because LevelDB makes files whenever it likes.
+What is the same whatever rooms are kept in stands here and nowhere else: the admission of commits, what a room's rows
+are, how damage is found and told, the witness, destruction in two steps, rooms put in whole.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 from backrooms_tui.model.entries import MemoryEntry, Tail
-from backrooms_tui.model.errors import RoomNotFound, StoreCorrupted
+from backrooms_tui.model.errors import RoomExists, RoomNotFound, StoreCorrupted
 from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.room import Damage, QueuedInput, RoomRecord
 from backrooms_tui.model.states import RoomState
+from backrooms_tui.model.value import changed
 
 from . import keys
 from .checking import check_room, held_against, read_queue, read_record, read_snapshot, ruin
-from .damage import DamageFound, corrupted, damage, found_at
+from .damage import DamageFound, damage, found_at
 from .expecting import admit
-from .leveldb import LevelDb, Row, View
 from .owner_lock import OwnerLock
-from .pages import open_row, read_after, read_before
-from .private_files import keep_private, private_directory
+from .pages import entry_at, read_after, read_before
 from .records import Damaged, checksum_of
 from .room_records import decode_room, encode_config, encode_creation, encode_queued, encode_room, encode_snapshot
-from .store import RoomCommit, StoreContents
+from .rows import Batch, Row, Rows, View, prefixed
+from .store import MemoryRow, RoomCommit, RoomImage, StoreContents
 from .witness import Mark, Witness, WitnessKeeper
 
-_SWEEP = 4096
-"""Keys that the removal of a room deletes in one batch."""
 
-
-class LevelDbStore:
+class RowStore:
     """See `RoomStore`."""
 
-    backend = "LEVELDB"
+    def __init__(self, rows: Rows, witness: WitnessKeeper, lock: OwnerLock | None) -> None:
+        """Take over an open engine, its witness and the lock they were opened under; all are closed with the store.
 
-    def __init__(self, root: Path, *, cache_size: int, write_buffer_size: int) -> None:
-        """Take the owner lock and open the store at `root`, which is created with its parents when it is missing.
-
-        Sizes in bytes. Raises StoreBusy, UnsafePath, StoreCorrupted, StoreFailed; then nothing is held.
+        Raises StoreCorrupted when there are rooms and no witness of them; then everything is closed.
         """
-        keep_private()
-        self.root = private_directory(root)
-        self.lock = OwnerLock.acquire(self.root / "owner.lock")
-        try:
-            self._witness = WitnessKeeper(self.root / "witness")
-            files = private_directory(self.root / "leveldb")
-            self._db = LevelDb(
-                files,
-                # LevelDB erases every table it finds when it creates a database: only where there is none.
-                create=self._witness.found is None and not any(files.glob("*.l[do][bg]")),
-                cache_size=cache_size,
-                write_buffer_size=write_buffer_size,
-            )
-            self._require_witness()
-        except BaseException:
-            self.lock.release()
-            raise
+        self.backend = rows.backend
+        self._rows = rows
+        self._witness = witness
+        self._lock = lock
         self._known: dict[RoomId, RoomRecord] = {}
         """Records as last acknowledged or loaded; changed by the writing thread only."""
-        self._marks_complete = self._witness.found is None or self._witness.found.clean
+        self._marks_complete = witness.found is None or witness.found.clean
         """Whether the witness may be called that of a clean stop: not before an unclean one has been loaded."""
+        try:
+            self._require_witness()
+        except BaseException:
+            rows.close()
+            self._release()
+            raise
 
     def _require_witness(self) -> None:
-        try:
-            with self._db.reading() as view:
-                rooms = _shared(self.root, view, keys.INDEX, limit=1)
-            if rooms:
+        with self._rows.reading() as view:
+            if any(True for _ in self._shared(view, keys.INDEX)):
                 self._witness.require()
-        except BaseException:
-            self._db.close()
-            raise
 
     def load(self) -> StoreContents:
         self._end_destructions()
         witness = self._witness.current
-        with self._db.reading() as view:
-            records = [self._loaded(view, witness, row) for row in _shared(self.root, view, keys.INDEX)]
+        with self._rows.reading() as view:
+            records = [self._loaded(view, witness, row) for row in self._shared(view, keys.INDEX)]
             present = {record.id for record in records}
             for room_id in witness.marks.keys() - present:
                 lost = damage("MEMORY_LOG_TRUNCATED", keys.index(room_id))
-                records.append(ruin(view, room_id, lost, witness.marks[room_id]))
+                records.append(ruin(view, room_id, self._located(lost), witness.marks[room_id]))
         self._known = {record.id: record for record in records}
         self._marks_complete = True
         return StoreContents(tuple(sorted(records, key=lambda record: (record.created_at, record.id))))
@@ -97,11 +77,11 @@ class LevelDbStore:
         key, value = row
         room_id = keys.room_of(key)
         if room_id is None:
-            raise StoreCorrupted(f"KEY: {keys.printable(key)}", _recovery(self.root))
+            raise StoreCorrupted(f"KEY: {keys.printable(key)}", self._recovery)
         try:
             record = decode_room(room_id, value)
         except Damaged as error:
-            found = damage(error.type, key, error.offset)
+            found = self._located(damage(error.type, key, error.offset))
             return ruin(view, room_id, found, witness.marks.get(room_id))
         mark = _mark(record, value)
         lost = held_against(witness, view, record, mark)
@@ -109,42 +89,44 @@ class LevelDbStore:
             if witness.marks.get(room_id) != mark:
                 self._witness.acknowledge({room_id: mark}, commits=1, synced=False)
             return record
-        return record.with_(state=RoomState.CORRUPTED, damage=lost)
+        return record.with_(state=RoomState.CORRUPTED, damage=self._located(lost))
 
     def verify(self, room_id: RoomId) -> Damage | None:
         try:
-            with self._db.fixed() as view:
+            with self._fixed(room_id) as view:
                 check_room(view, room_id)
         except DamageFound as error:
             return error.damage
         return None
 
     def commit(self, commits: Sequence[RoomCommit], *, sync: bool = True) -> None:
-        batch = self._db.batch(sync=sync)
+        batch = self._rows.batch(sync=sync)
         after = admit(commits, self._stored)
         marks = {}
         for commit in commits:
             _put_commit(batch, commit)
+            for compaction in commit.compactions:
+                self._rows.replace(batch, commit.record.id, compaction.timestamps, compaction.blob)
         for room_id, record in after.items():
             marks[room_id] = _put_record(batch, record, self._known.get(room_id))
         self._witness.before_writing()
-        self._db.write(batch)
+        self._rows.write(batch)
         self._known.update(after)
         self._witness.acknowledge(marks, commits=len(commits), synced=sync)
 
     def destroy(self, room_id: RoomId) -> None:
         known = self._known.get(room_id)
-        batch = self._db.batch(sync=True)
+        batch = self._rows.batch(sync=True)
         batch.put(keys.destroyed(room_id), b"")
         batch.delete(keys.index(room_id))
         self._witness.before_writing()
-        self._db.write(batch)
+        self._rows.write(batch)
         self._end_destruction(room_id, erase=known is not None and known.state is not RoomState.CORRUPTED)
 
     def _end_destructions(self) -> None:
         """Remove what is left of rooms whose destruction was cut short."""
-        with self._db.reading() as view:
-            marked = _shared(self.root, view, keys.DESTROYED)
+        with self._rows.reading() as view:
+            marked = list(self._shared(view, keys.DESTROYED))
         for key, _ in marked:
             if (room_id := keys.room_of(key)) is not None:
                 self._witness.before_writing()
@@ -160,78 +142,96 @@ class LevelDbStore:
         self._known.pop(room_id, None)
         self._witness.forget(room_id)
         self._witness.write()
-        ranges = (keys.room(room_id), keys.index(room_id))
-        if erase:  # values leave only from a table below the one with their deletion: push them down first
-            self._db.rewrite(*ranges)
-        self._sweep(room_id)
-        if erase:
-            self._db.rewrite(*ranges)
+        self._rows.sweep(room_id, erase=erase)
 
-    def _sweep(self, room_id: RoomId) -> None:
-        """Delete all keys of a room, then the mark of its destruction."""
-        start = keys.room(room_id)
-        last = False
-        while not last:
-            with self._db.reading() as view:
-                found = view.keys(keys.room(room_id), start=start, limit=_SWEEP)
-            last = len(found) < _SWEEP
-            batch = self._db.batch(sync=last)
-            for key in found:
-                batch.delete(key)
-                start = key
-            if last:
-                batch.delete(keys.destroyed(room_id))
-            self._db.write(batch)
+    def clear(self, room_id: RoomId) -> None:
+        known = self._stored(room_id)
+        if known is not None and known.state is not RoomState.CORRUPTED:
+            raise RoomExists(f"ROOM: {room_id}")
+        batch = self._rows.batch(sync=True)
+        if known is None:  # a removal that has been decided: a crash before `establish` ends it
+            batch.put(keys.destroyed(room_id), b"")
+        else:
+            batch.put(keys.index(room_id), encode_room(known))
+        self._witness.before_writing()
+        self._rows.write(batch)
+        if known is not None:
+            self._rows.sweep(room_id, erase=False)
+
+    def fill(self, room_id: RoomId, rows: Sequence[MemoryRow]) -> None:
+        batch = self._rows.batch(sync=False)
+        for timestamp, record in rows:
+            batch.put(keys.memory(room_id, timestamp), record)
+        self._rows.write(batch)
+
+    def establish(self, record: RoomRecord, snapshot: bytes | None, queue: Sequence[QueuedInput]) -> None:
+        batch = self._rows.batch(sync=True)
+        batch.delete(keys.destroyed(record.id))
+        _put_commit(batch, RoomCommit(record, record.tail, snapshot=snapshot, queue_put=tuple(queue)))
+        mark = _put_record(batch, record, None)
+        self._rows.write(batch)
+        self._known[record.id] = record
+        self._witness.acknowledge({record.id: mark}, commits=1, synced=True)
 
     def read(
         self, room_id: RoomId, *, after: int | None = None, before: int | None = None, limit: int = 200
     ) -> list[MemoryEntry]:
         if limit < 1:
             return []
-        tail = self._require(room_id).tail
-        with self._db.reading() as view:
+        record = self._require(room_id)
+        with self._reading() as view:
             if after is None:
-                return read_before(view, room_id, tail, before=before, limit=limit)
-            return read_after(view, room_id, tail, after=after, before=before, limit=limit)
+                return read_before(view, record, before=before, limit=limit)
+            return read_after(view, record, after=after, before=before, limit=limit)
 
     def queue(self, room_id: RoomId) -> list[QueuedInput]:
         self._require(room_id)
-        with self._db.reading() as view:
+        with self._reading() as view:
             return read_queue(view, room_id)
 
     def entry(self, room_id: RoomId, timestamp: int) -> MemoryEntry:
         self._require(room_id)
-        key = keys.memory(room_id, timestamp)
-        with self._db.reading() as view, found_at(key):
-            value = view.get(key)
-        if value is None:
-            raise corrupted("SEQUENCE_GAP", key)
-        return open_row(room_id, (key, value))[0]
+        with self._reading() as view:
+            return entry_at(view, room_id, timestamp)[0]
 
     def snapshot(self, room_id: RoomId) -> bytes | None:
         self._require(room_id)
-        with self._db.reading() as view:
+        with self._reading() as view:
             found = read_snapshot(view, room_id)
         return None if found is None else found[0]
 
+    @contextmanager
+    def image(self, room_id: RoomId) -> Iterator[RoomImage]:
+        with self._fixed(room_id) as view:
+            check_room(view, room_id)
+            record = read_record(view, room_id)
+            assert record is not None
+            snapshot = read_snapshot(view, room_id)
+            queue = tuple(read_queue(view, room_id))
+            rows = _memory_rows(view, room_id, record.tail)
+            yield RoomImage(record, None if snapshot is None else snapshot[0], queue, rows)
+
+    def inspect(self) -> Iterator[Damage]:
+        return self._rows.inspect()
+
     def stored_tail(self, room_id: RoomId) -> Tail | None:
-        with self._db.reading() as view:
+        with self._reading() as view:
             record = read_record(view, room_id)
         return None if record is None else record.tail
 
     def reopen(self) -> None:
-        self._db.reopen()
+        self._rows.reopen()
         try:
             self._end_destructions()
             self._recall()
         except BaseException:
-            self._db.poison("REASON: what was acknowledged could not be read back")
+            self._rows.poison("REASON: what was acknowledged could not be read back")
             raise
 
     def _recall(self) -> None:
         """Read every room's record back. Raises StoreCorrupted when one is behind what was acknowledged."""
-        with self._db.reading() as view:
-            stored = dict(self._readable(_shared(self.root, view, keys.INDEX)))
+        with self._rows.reading() as view:
+            stored = dict(self._readable(self._shared(view, keys.INDEX)))
         for room_id, known in self._known.items():
             if known.state is RoomState.CORRUPTED:  # what is known of it may be more than what is left of it
                 stored.pop(room_id, None)
@@ -243,14 +243,14 @@ class LevelDbStore:
                     f"ROOM: {room_id}",
                     f"ACKNOWLEDGED SEQUENCE: {known.tail.seq}",
                     f"STORED SEQUENCE: {seq}",
-                    _recovery(self.root),
+                    self._recovery,
                 )
         self._known.update({room_id: record for room_id, (record, _) in stored.items()})
         marks = {room_id: mark for room_id, (_, mark) in stored.items()}
         self._witness.acknowledge(marks, commits=len(marks), synced=True)
 
     @staticmethod
-    def _readable(rows: list[Row]) -> Iterator[tuple[RoomId, tuple[RoomRecord, Mark]]]:
+    def _readable(rows: Iterable[Row]) -> Iterator[tuple[RoomId, tuple[RoomRecord, Mark]]]:
         for key, value in rows:
             room_id = keys.room_of(key)
             if room_id is not None:
@@ -262,39 +262,36 @@ class LevelDbStore:
         return self._witness.due
 
     def write_witness(self) -> None:
-        self._db.gate.check()
+        self._rows.gate.check()
         self._witness.write()
 
     def disk_usage(self) -> int:
-        self._db.gate.check()
-        total = 0
-        for directory in (self.root, self.root / "leveldb"):
-            with os.scandir(directory) as files:
-                for file in files:
-                    with suppress(FileNotFoundError):  # LevelDB removes tables whenever it likes
-                        total += file.stat(follow_symlinks=False).st_blocks * 512
-        return total
+        return self._rows.disk_usage() + self._witness.disk_usage()
 
     def close(self) -> None:
-        if self._db.gate.closed:
+        if self._rows.gate.closed:
             return
         try:
-            if self._witness.unsynced and not self._db.gate.barred:
-                self._db.write(self._db.batch(sync=True))
+            if self._witness.unsynced and not self._rows.gate.barred:
+                self._rows.write(self._rows.batch(sync=True))
                 self._witness.acknowledge({}, commits=0, synced=True)
         finally:
-            sound = not self._db.gate.barred
-            self._db.close()
+            sound = not self._rows.gate.barred
+            self._rows.close()
             try:
                 if sound:
                     self._witness.write(clean=self._marks_complete)
             finally:
-                self.lock.release()
+                self._release()
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            self._lock.release()
 
     def _stored(self, room_id: RoomId) -> RoomRecord | None:
         if (known := self._known.get(room_id)) is not None:
             return known
-        with self._db.reading() as view:
+        with self._reading() as view:
             return read_record(view, room_id)
 
     def _require(self, room_id: RoomId) -> RoomRecord:
@@ -303,8 +300,55 @@ class LevelDbStore:
             raise RoomNotFound(f"ROOM: {room_id}")
         return record
 
+    @contextmanager
+    def _reading(self) -> Iterator[View]:
+        with self._rows.reading() as view, self._telling():
+            yield view
 
-def _put_commit(batch: Any, commit: RoomCommit) -> None:
+    @contextmanager
+    def _fixed(self, room_id: RoomId) -> Iterator[View]:
+        with self._rows.fixed(room_id) as view, self._telling():
+            yield view
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Have damage named as an operator finds it in this backend."""
+        try:
+            yield
+        except DamageFound as error:
+            raise DamageFound(self._located(error.damage)) from None
+
+    def _located(self, found: Damage) -> Damage:
+        if not keys.is_key(found.where):  # the engine named the place itself
+            return found
+        where, offset = self._rows.locate(found.where.encode(), found.offset)
+        return changed(found, where=where, offset=offset)
+
+    def _shared(self, view: View, prefix: bytes) -> Iterator[Row]:
+        """Rows that concern all rooms. Raises StoreCorrupted."""
+        try:
+            yield from prefixed(view, prefix)
+        except Damaged as error:
+            told = (error.reason,) if error.reason else ()
+            raise StoreCorrupted(f"KEY: {keys.printable(prefix)}", *told, self._recovery) from None
+
+    @property
+    def _recovery(self) -> str:
+        return f"RECOVERY: restore {self._rows.place} from a backup."
+
+
+def _memory_rows(view: View, room_id: RoomId, tail: Tail) -> Iterator[MemoryRow]:
+    """Everything up to a tail. Raises RoomCorrupted."""
+    start, stop = keys.memory_range(room_id)
+    with found_at(start):
+        for key, record in view.scan(start, stop):
+            timestamp = keys.number(key)
+            if timestamp is None or timestamp > tail.timestamp:
+                return
+            yield timestamp, record
+
+
+def _put_commit(batch: Batch, commit: RoomCommit) -> None:
     """All of a commit but the record."""
     room_id = commit.record.id
     for sealed in commit.entries:
@@ -317,7 +361,7 @@ def _put_commit(batch: Any, commit: RoomCommit) -> None:
         batch.delete(keys.queue(room_id, seq))
 
 
-def _put_record(batch: Any, record: RoomRecord, known: RoomRecord | None) -> Mark:
+def _put_record(batch: Batch, record: RoomRecord, known: RoomRecord | None) -> Mark:
     """The room's record, and what stands beside it when that is new."""
     if known is None:
         batch.put(keys.metadata(record.id), encode_creation(record.id, record.creation, record.created_at))
@@ -330,16 +374,3 @@ def _put_record(batch: Any, record: RoomRecord, known: RoomRecord | None) -> Mar
 
 def _mark(record: RoomRecord, value: bytes) -> Mark:
     return Mark(record.tail.seq, record.tail.timestamp, record.tail.chain, checksum_of(value))
-
-
-def _shared(root: Path, view: View, prefix: bytes, *, limit: int | None = None) -> list[Row]:
-    """Rows that concern all rooms. Raises StoreCorrupted."""
-    try:
-        return view.prefixed(prefix, limit=limit)
-    except Damaged as error:
-        told = (error.reason,) if error.reason else ()
-        raise StoreCorrupted(f"KEY: {keys.printable(prefix)}", *told, _recovery(root)) from None
-
-
-def _recovery(root: Path) -> str:
-    return f"RECOVERY: restore {root} from a backup."
