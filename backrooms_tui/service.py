@@ -10,13 +10,26 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from backrooms_tui.config.paths import store_root
 from backrooms_tui.config.settings import Settings
 from backrooms_tui.model.entries import MemoryEntry
 from backrooms_tui.model.events import Event
 from backrooms_tui.model.ids import RoomId
+from backrooms_tui.model.reports import (
+    BackupInfo,
+    BackupReport,
+    BackupSpec,
+    CheckReport,
+    CompressionReport,
+    ExportReport,
+    ExportSpec,
+    Progress,
+    RecoverReport,
+    RestoreReport,
+    quiet,
+)
 from backrooms_tui.model.room import RoomConfig
 from backrooms_tui.model.views import Receipt, RoomView, ServiceStatus, StoreFacts, TurnResult
 
@@ -104,6 +117,46 @@ class RoomService(Protocol):
 
     def resume_pending(self) -> None:
         """Start inputs that an earlier owner accepted and did not end; for owners that stay (console, daemon)."""
+        ...
+
+    # Long verbs: `progress` is told how far they are, and stops them by raising. Not from threads that must not wait.
+
+    def export(self, room_id: RoomId, spec: ExportSpec, sink: BinaryIO, progress: Progress = quiet) -> ExportReport:
+        """Write a room's memory, as of now, into an open file. Works on SUSPENDED rooms, too. Raises RoomCorrupted
+        where damage is met, after all that lies before it.
+        """
+        ...
+
+    def backup(
+        self, room_id: RoomId, spec: BackupSpec, sink: BinaryIO | None = None, progress: Progress = quiet
+    ) -> BackupReport:
+        """Archive the room at one moment, into an open file or, without one, onto the shelf. Raises RoomCorrupted."""
+        ...
+
+    def backups(self, room_id: RoomId | None = None) -> list[BackupInfo]:
+        """What is on the shelf (of one room, or of all), newest first."""
+        ...
+
+    def restore(self, source: BinaryIO, progress: Progress = quiet) -> RestoreReport:
+        """Bring a room back from an archive or a whole binary export. Everything is validated before anything is
+        touched. Raises ArchiveInvalid, RoomExists, MaxRoomsExceeded.
+        """
+        ...
+
+    def recover(
+        self, room_id: RoomId, *, by: str, from_backup: bool = False, progress: Progress = quiet
+    ) -> RecoverReport:
+        """Make a CORRUPTED room ACTIVE again: if every byte of it is sound after all or, `from_backup`, by putting
+        the newest valid backup in its place. Raises RoomCorrupted with what is wrong, NoBackup, IllegalTransition.
+        """
+        ...
+
+    def compact(self, room_id: RoomId, progress: Progress = quiet) -> CompressionReport:
+        """Compress a room's memory now, by its configured algorithm. Its inputs wait meanwhile."""
+        ...
+
+    def check(self, progress: Progress = quiet) -> CheckReport:
+        """Look at every byte of the store and change nothing. Rooms go on meanwhile."""
         ...
 
     def store_facts(self) -> StoreFacts: ...

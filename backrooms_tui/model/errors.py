@@ -122,6 +122,21 @@ class ConfirmationMismatch(BackroomsError):
     code = "CONFIRMATION_MISMATCH"
 
 
+# Archives.
+
+
+class ArchiveInvalid(BackroomsError):
+    """A file that is to be restored is not a whole, undamaged archive of ours; nothing was touched."""
+
+    code = "ARCHIVE_INVALID"
+
+
+class NoBackup(BackroomsError):
+    """There is no valid backup of the room."""
+
+    code = "NO_BACKUP_AVAILABLE"
+
+
 # Entities.
 
 
