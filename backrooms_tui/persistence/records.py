@@ -131,7 +131,7 @@ def seal(room_id: RoomId, tail: Tail, drafts: Sequence[Draft], now: int) -> tupl
     for draft in drafts:
         entry = MemoryEntry(tail.seq + 1, max(now, tail.timestamp + 1), draft.type, draft.content, draft.metadata)
         items = pack([entry.seq, entry.timestamp, int(entry.type), entry.content, entry.metadata])[1:]
-        _require_text_keys(draft.metadata)
+        _require_json_like(draft.metadata)
         chain = zlib.crc32(items, tail.chain)
         body = b"".join((_ENTRY_ARRAY, items, _CHAIN, chain.to_bytes(4, "big")))
         sealed.append(SealedEntry(entry, frame(ENTRY, room_id, body)))
@@ -139,16 +139,20 @@ def seal(room_id: RoomId, tail: Tail, drafts: Sequence[Draft], now: int) -> tupl
     return tuple(sealed), tail
 
 
-def _require_text_keys(value: Any) -> None:
-    """Refuse at the border what could be packed and not read back: keys that are not text."""
-    containers = [value]
+def _require_json_like(metadata: dict[str, Any]) -> None:
+    """Refuse at the border what could be packed and not shown as JSON: bytes, and keys that are not text."""
+    containers: list[Any] = [metadata]
     while containers:  # ends: what has been packed has no cycle
         container = containers.pop()
         if isinstance(container, dict):
             if not all(type(key) is str for key in container):
                 raise UnstorableEntry("METADATA: a key is not text")
             container = container.values()
-        containers.extend(item for item in container if isinstance(item, dict | list))
+        for item in container:
+            if isinstance(item, dict | list | tuple):
+                containers.append(item)
+            elif isinstance(item, bytes | bytearray | memoryview):
+                raise UnstorableEntry("METADATA: bytes are not text")
 
 
 def open_entry(room_id: RoomId, record: bytes) -> tuple[MemoryEntry, Tail]:
