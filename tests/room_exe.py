@@ -38,6 +38,7 @@ class RoomExe:
 
     def __init__(self, home):
         self.home = home
+        self.program = PROGRAM
         self.environ = {
             "PATH": os.environ["PATH"],
             "HOME": str(home),
@@ -50,7 +51,7 @@ class RoomExe:
 
     def start(self, *words, **popen):
         popen = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | popen
-        return subprocess.Popen([*PROGRAM, *words], env=self.environ, cwd=self.home, **popen)
+        return subprocess.Popen([*self.program, *words], env=self.environ, cwd=self.home, **popen)
 
     def run(self, *words, typed=b""):
         """Run a command with `typed` on its stdin; text or bytes."""
