@@ -71,14 +71,15 @@ def check_room(view: View, room_id: RoomId) -> None:
         raise corrupted("STATE_UNREADABLE", keys.state(room_id))
     if len(read_queue(view, room_id)) != record.queued:
         raise corrupted("SEQUENCE_GAP", keys.queue_prefix(room_id))
-    _check_tail(view, room_id, record.tail)
+    _check_tail(view, record)
 
 
-def _check_tail(view: View, room_id: RoomId, tail: Tail) -> None:
+def _check_tail(view: View, record: RoomRecord) -> None:
+    room_id, tail = record.id, record.tail
     key = keys.memory(room_id, tail.timestamp)
     with found_at(key):
         newest = first(view.scan(*keys.memory_range(room_id), reverse=True))
-    found = Tail() if newest is None else row_tail(room_id, newest)
+    found = record.head if newest is None else row_tail(room_id, newest)
     if found.seq < tail.seq:
         raise corrupted("MEMORY_LOG_TRUNCATED", key)
     if found != tail:

@@ -19,7 +19,7 @@ def admit(commits: Sequence[RoomCommit], stored: Callable[[RoomId], RoomRecord |
         room_id = commit.record.id
         known = after.get(room_id) or stored(room_id)
         tail = known.tail if known is not None else Tail()
-        if commit.expected != tail or not _continues(commit):
+        if commit.expected != tail or not _continues(commit) or not _accounts(commit, known):
             raise SequenceConflict(
                 f"ROOM: {room_id}", f"EXPECTED SEQUENCE: {commit.expected.seq}", f"STORED SEQUENCE: {tail.seq}"
             )
@@ -39,3 +39,13 @@ def _continues(commit: RoomCommit) -> bool:
         and (closing.seq, closing.timestamp) == (last.seq, last.timestamp)
         and last.seq - first.seq == len(commit.entries)
     )
+
+
+def _accounts(commit: RoomCommit, known: RoomRecord | None) -> bool:
+    """Whether memory begins and weighs what it did, but for the commit's own entries; where it compacts the caller has
+    looked. A record that was made on top of a compaction that never became durable says otherwise.
+    """
+    if known is None or commit.compactions:
+        return True
+    size = sum(len(sealed.blob) for sealed in commit.entries)
+    return commit.record.head == known.head and commit.record.memory_usage == known.memory_usage + size

@@ -13,6 +13,9 @@ INDEX = b"/index/"
 DESTROYED = b"/destroyed/"
 """Marks of rooms whose removal has been decided and has not ended."""
 
+LAST = 10**20 - 1
+"""The largest number a key can end in."""
+
 _HEX = frozenset(b"0123456789abcdef")
 
 

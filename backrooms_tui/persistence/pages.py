@@ -19,9 +19,6 @@ from .records import Damaged, chain_after, decode_entry
 from .rows import Row, View, first
 from .segments import bodies_of, entry_count, tail_of
 
-_LAST = 10**20 - 1
-"""The largest number a key can end in."""
-
 Placed = tuple[MemoryEntry, Tail]
 """An entry, and the tail its room had with it."""
 
@@ -62,7 +59,7 @@ def read_after(view: View, record: RoomRecord, *, after: int, before: int | None
     room_id = record.id
     lowest, end = keys.memory_range(room_id)
     start = keys.memory(room_id, _clamped(after))
-    stop = _LAST + 1 if before is None else before
+    stop = keys.LAST + 1 if before is None else before
     with found_at(start):
         below = first(view.scan(lowest, start, reverse=True))
         rows = _enough(view.scan(start, end), limit + 1)  # one more: an entry may stand at the cursor itself
@@ -78,7 +75,7 @@ def read_before(view: View, record: RoomRecord, *, before: int | None, limit: in
     """Give the last entries (below `before`), at most `limit`. Raises RoomCorrupted."""
     room_id = record.id
     lowest, end = keys.memory_range(room_id)
-    cursor = _LAST + 1 if before is None else before
+    cursor = keys.LAST + 1 if before is None else before
     stop = end if before is None else keys.memory(room_id, _clamped(before))
     with found_at(stop):
         # The row at the cursor is read to check its link, or because the cursor lies within it.
@@ -135,4 +132,4 @@ def _enough(rows: Iterator[Row], entries: int) -> list[Row]:
 
 
 def _clamped(cursor: int) -> int:
-    return min(max(cursor, 0), _LAST)
+    return min(max(cursor, 0), keys.LAST)

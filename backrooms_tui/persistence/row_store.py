@@ -6,8 +6,9 @@ are, how damage is found and told, the witness, destruction in two steps, rooms 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from typing import TypeVar
 
 from backrooms_tui.model.entries import MemoryEntry, Tail
 from backrooms_tui.model.errors import RoomExists, RoomNotFound, StoreCorrupted
@@ -18,7 +19,7 @@ from backrooms_tui.model.value import changed
 
 from . import keys
 from .checking import check_room, held_against, read_queue, read_record, read_snapshot, ruin
-from .damage import DamageFound, damage, found_at
+from .damage import DamageFound, corrupted, damage, found_at
 from .expecting import admit
 from .owner_lock import OwnerLock
 from .pages import entry_at, read_after, read_before
@@ -27,6 +28,8 @@ from .room_records import decode_room, encode_config, encode_creation, encode_qu
 from .rows import Batch, Row, Rows, View, prefixed
 from .store import MemoryRow, RoomCommit, RoomImage, StoreContents
 from .witness import Mark, Witness, WitnessKeeper
+
+_Seen = TypeVar("_Seen")
 
 
 class RowStore:
@@ -159,7 +162,7 @@ class RowStore:
             self._rows.sweep(room_id, erase=False)
 
     def fill(self, room_id: RoomId, rows: Sequence[MemoryRow]) -> None:
-        batch = self._rows.batch(sync=False)
+        batch = self._rows.batch(sync=True)
         for timestamp, record in rows:
             batch.put(keys.memory(room_id, timestamp), record)
         self._rows.write(batch)
@@ -178,11 +181,13 @@ class RowStore:
     ) -> list[MemoryEntry]:
         if limit < 1:
             return []
-        record = self._require(room_id)
-        with self._reading() as view:
+
+        def look(view: View, record: RoomRecord) -> list[MemoryEntry]:
             if after is None:
                 return read_before(view, record, before=before, limit=limit)
             return read_after(view, record, after=after, before=before, limit=limit)
+
+        return self._looked(room_id, look)
 
     def queue(self, room_id: RoomId) -> list[QueuedInput]:
         self._require(room_id)
@@ -190,9 +195,31 @@ class RowStore:
             return read_queue(view, room_id)
 
     def entry(self, room_id: RoomId, timestamp: int) -> MemoryEntry:
+        return self._looked(room_id, lambda view, _: entry_at(view, room_id, timestamp)[0])
+
+    def _looked(self, room_id: RoomId, look: Callable[[View, RoomRecord], _Seen]) -> _Seen:
+        """What `look` sees in a room's memory. What seems damaged is looked at again in one moment of the room: a
+        compaction that replaces rows between two scans is no damage.
+        """
+        record = self._require(room_id)
+        try:
+            with self._rows.reading() as view:
+                return look(view, record)
+        except DamageFound:
+            with self._fixed(room_id) as view:
+                newer = None if record.state is RoomState.CORRUPTED else read_record(view, room_id)
+                return look(view, newer or record)
+
+    def rows(self, room_id: RoomId, *, after: int, size: int) -> list[MemoryRow]:
         self._require(room_id)
+        taken: list[MemoryRow] = []
         with self._reading() as view:
-            return entry_at(view, room_id, timestamp)[0]
+            for row in _memory_rows(view, room_id, keys.memory(room_id, after + 1)):
+                taken.append(row)
+                size -= len(row[1])
+                if size <= 0:
+                    break
+        return taken
 
     def snapshot(self, room_id: RoomId) -> bytes | None:
         self._require(room_id)
@@ -208,8 +235,22 @@ class RowStore:
             assert record is not None
             snapshot = read_snapshot(view, room_id)
             queue = tuple(read_queue(view, room_id))
-            rows = _memory_rows(view, room_id, record.tail)
+            rows = self._rows_of(view, room_id, record.tail.timestamp)
             yield RoomImage(record, None if snapshot is None else snapshot[0], queue, rows)
+
+    @contextmanager
+    def remains(self, room_id: RoomId) -> Iterator[RoomImage]:
+        record = self._require(room_id)
+        with self._fixed(room_id) as view:
+            yield RoomImage(record, None, (), self._rows_of(view, room_id, record.tail.timestamp or keys.LAST))
+
+    def _rows_of(self, view: View, room_id: RoomId, last: int) -> Iterator[MemoryRow]:
+        """Everything up to a timestamp; ends with an error when the store is to be opened again meanwhile."""
+        for row in _memory_rows(view, room_id, keys.memory_range(room_id)[0]):
+            if row[0] > last:
+                return
+            self._rows.gate.check()
+            yield row
 
     def inspect(self) -> Iterator[Damage]:
         return self._rows.inspect()
@@ -337,14 +378,13 @@ class RowStore:
         return f"RECOVERY: restore {self._rows.place} from a backup."
 
 
-def _memory_rows(view: View, room_id: RoomId, tail: Tail) -> Iterator[MemoryRow]:
-    """Everything up to a tail. Raises RoomCorrupted."""
-    start, stop = keys.memory_range(room_id)
+def _memory_rows(view: View, room_id: RoomId, start: bytes) -> Iterator[MemoryRow]:
+    """A room's memory from a key on, as stored. Raises RoomCorrupted."""
     with found_at(start):
-        for key, record in view.scan(start, stop):
+        for key, record in view.scan(start, keys.memory_range(room_id)[1]):
             timestamp = keys.number(key)
-            if timestamp is None or timestamp > tail.timestamp:
-                return
+            if timestamp is None:
+                raise corrupted("STATE_UNREADABLE", key)
             yield timestamp, record
 
 

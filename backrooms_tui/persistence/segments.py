@@ -39,6 +39,14 @@ def entry_count(record: bytes) -> int:
     return int.from_bytes(record[HEADER + 1 : HEADER + 5], "big") if is_segment(record) else 1
 
 
+def plain_size(record: bytes) -> int:
+    """Bytes that a whole memory row's entries take as single records."""
+    if not is_segment(record):
+        return len(record)
+    _, count, *_, size = _HEAD.unpack_from(record, HEADER)
+    return int(size + count * (HEADER - _LENGTH.size))
+
+
 def compress(room_id: RoomId, records: Sequence[bytes], algorithm: str) -> bytes:
     """Make a segment of consecutive entry records. Raises Damaged when one of them is not whole."""
     bodies = [unframe(ENTRY, room_id, record) for record in records]

@@ -142,6 +142,18 @@ class RoomStore(Protocol):
         """
         ...
 
+    def remains(self, room_id: RoomId) -> AbstractContextManager[RoomImage]:
+        """The memory of a damaged room, with the record as far as it is known, and nothing else: rows up to where the
+        record's tail is or, when nobody knows that, all there are. Reading on in `rows` may raise RoomCorrupted.
+        """
+        ...
+
+    def rows(self, room_id: RoomId, *, after: int, size: int) -> list[MemoryRow]:
+        """Rows of memory as stored, oldest first, from above the timestamp `after` on, of `size` bytes and the rest of
+        the last one.
+        """
+        ...
+
     def clear(self, room_id: RoomId) -> None:
         """Make place for a room that is to be put in whole, with `fill` and then `establish`. Raises RoomExists unless
         it is not there or CORRUPTED. Until `establish` a crash leaves it as that: not there, or CORRUPTED.
@@ -149,7 +161,7 @@ class RoomStore(Protocol):
         ...
 
     def fill(self, room_id: RoomId, rows: Sequence[MemoryRow]) -> None:
-        """Put in the next rows of its memory, oldest first; they are the caller's to have checked."""
+        """Put in the next rows of its memory, oldest first, durably; they are the caller's to have checked."""
         ...
 
     def establish(self, record: RoomRecord, snapshot: bytes | None, queue: Sequence[QueuedInput]) -> None:

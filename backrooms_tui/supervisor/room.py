@@ -105,9 +105,11 @@ class LiveRoom:
         tail = expected
         if drafts:
             entries, tail = seal(self.id, expected, drafts, time.time_ns() if now is None else now)
+        size = sum(len(e.blob) for e in entries)
         self.record = self.record.with_(
             tail=tail,
-            memory_usage=self.record.memory_usage + sum(len(e.blob) for e in entries),
+            memory_usage=self.record.memory_usage + size,
+            memory_plain=self.record.memory_plain + size,
             **changes,
         )
         self.dirty = False
@@ -187,7 +189,7 @@ class LiveRoom:
             "last_input_at": record.last_input_at,
             "memory_usage": record.memory_usage,
             "memory_capacity": record.config.memory_limit,
-            "entries": record.tail.seq,
+            "entries": record.entries,
             "inputs": counters.inputs,
             "outputs": counters.outputs,
             "silent": counters.silent,

@@ -222,8 +222,7 @@ class Supervisor:
             room.changed.notify_all()
         self._halt(room)
         try:
-            ticket = self._engine.committer.enqueue(destroy=room_id, here=True)
-            self._engine.committer.finish(ticket)
+            self._engine.committer.carry_out(lambda: self._store.destroy(room_id))
         except BackroomsError:
             room.halted = room.gone = False
             raise
