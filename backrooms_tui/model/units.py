@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from .errors import UsageError
 
 _SIZE = re.compile(r"(\d{1,15})(?:\.(\d{1,6}))?\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
+_EPOCH = re.compile(r"(\d{1,10})(?:\.(\d{1,9}))?", re.ASCII)
+_START = datetime(1970, 1, 1, tzinfo=UTC)
 _FACTOR = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 NS = 1_000_000_000
 """Nanoseconds in a second."""
@@ -34,6 +36,27 @@ def parse_seconds(text: str) -> float:
     return value
 
 
+def parse_time(text: str, *, end: bool = False) -> int:
+    """Read seconds since the epoch, or ISO 8601 (UTC unless it says otherwise), as nanoseconds. Raises UsageError.
+
+    With `end` a second, or a day, that is named as a whole is meant to its end.
+    """
+    text = text.strip()
+    match = _EPOCH.fullmatch(text)
+    if match is not None:
+        seconds, fraction = int(match[1]), match[2]
+        moment, width = seconds * NS + int((fraction or "").ljust(9, "0")), 0 if fraction else NS
+    else:
+        try:
+            day = datetime.fromisoformat(text)
+            day = day if day.tzinfo else day.replace(tzinfo=UTC)
+            moment = (day - _START) // timedelta(microseconds=1) * 1000
+        except (ValueError, OverflowError):
+            raise UsageError(f"TIME: {text[:40]!r} is neither seconds since the epoch nor ISO 8601.") from None
+        width = 86_400 * NS if len(text) <= 10 else 0 if day.microsecond else NS
+    return moment + max(0, width - 1) if end else moment
+
+
 def format_size(size: int) -> str:
     """Write bytes as the seed's statistics do: `14.0 MB`, `187 B`."""
     value = float(size)
@@ -42,6 +65,16 @@ def format_size(size: int) -> str:
             return f"{size} B" if unit == "B" else f"{value:.1f} {unit}"
         value /= 1024
     return f"{value:.1f} TB"
+
+
+def format_size_whole(size: int) -> str:
+    """Write bytes as the seed's reports do: `187MB`, `14KB`, `812B`."""
+    value = float(size)
+    for unit in ("B", "KB", "MB", "GB"):
+        if value < 1023.5:
+            return f"{value:.0f}{unit}"
+        value /= 1024
+    return f"{value:.0f}TB"
 
 
 def format_size_short(size: int) -> str:
@@ -65,6 +98,15 @@ def format_duration(seconds: float) -> str:
     if minutes:
         return f"{minutes}m {secs}s"
     return f"{secs}s"
+
+
+def format_span(seconds: float) -> str:
+    """Write a time in words of its largest unit: `3 hours`, `1 minute`, `0 seconds`."""
+    total = max(0, int(seconds))
+    sizes = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
+    size, unit = next((size, unit) for size, unit in sizes if total >= size or size == 1)
+    count = total // size
+    return f"{count} {unit}{'' if count == 1 else 's'}"
 
 
 def format_age(seconds: float) -> str:

@@ -11,9 +11,12 @@ from backrooms_tui.model.units import (
     format_duration,
     format_size,
     format_size_short,
+    format_size_whole,
+    format_span,
     format_time,
     parse_seconds,
     parse_size,
+    parse_time,
 )
 
 
@@ -103,3 +106,51 @@ def test_ages_take_at_most_four_cells(seconds, text):
 
 def test_times_are_written_in_utc_to_the_second():
     assert format_time(1_767_774_191 * NS + 999_999_999) == "2026-01-07T08:23:11Z"
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [(0, "0B"), (812, "812B"), (1024, "1KB"), (14 * 1024, "14KB"), (187 << 20, "187MB"), ((1 << 20) - 1, "1MB")],
+)
+def test_sizes_in_reports_are_whole_as_in_the_seed(size, text):
+    assert format_size_whole(size) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 seconds"),
+        (1.9, "1 second"),
+        (61, "1 minute"),
+        (3 * 3600 + 5, "3 hours"),
+        (90_000, "1 day"),
+        (-1, "0 seconds"),
+    ],
+)
+def test_spans_are_written_in_words_of_the_largest_unit(seconds, text):
+    assert format_span(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "last"),
+    [
+        ("1704715920", 1_704_715_920 * NS, 1_704_715_921 * NS - 1),
+        ("1704715920.123", 1_704_715_920_123_000_000, 1_704_715_920_123_000_000),
+        ("2024-01-08T12:12:00Z", 1_704_715_920 * NS, 1_704_715_921 * NS - 1),
+        ("2024-01-08T12:12:00", 1_704_715_920 * NS, 1_704_715_921 * NS - 1),
+        ("2024-01-08T14:12:00.5+02:00", 1_704_715_920 * NS + NS // 2, 1_704_715_920 * NS + NS // 2),
+        ("2024-01-08", 1_704_672_000 * NS, (1_704_672_000 + 86_400) * NS - 1),
+        ("0", 0, NS - 1),
+    ],
+)
+def test_moments_are_read_and_a_second_or_day_has_an_end(text, first, last):
+    assert parse_time(text) == first
+    assert parse_time(text, end=True) == last
+
+
+@given(st.text(max_size=30))
+def test_what_is_no_moment_is_refused_and_nothing_else_happens(text):
+    try:
+        parse_time(text)
+    except UsageError as refused:
+        assert refused.details[0].startswith("TIME: ")
