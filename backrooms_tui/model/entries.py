@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
-from backrooms_tui.model.value import value
+from backrooms_tui.model.value import made, value
 
 
 class EntryType(IntEnum):
@@ -19,14 +18,14 @@ class EntryType(IntEnum):
     ERROR = 4
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Draft:
     """An entry that has not been given its place in a room yet."""
 
     type: EntryType
     content: str
     """Valid UTF-8 text, stored as it came: control characters are filtered where they meet a terminal."""
-    metadata: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = made(factory=dict)
     """JSON-like values. Keys in use: see `Meta`."""
 
 

@@ -7,7 +7,8 @@ and the room's record stays small enough to be written with every commit. Count,
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+
+from backrooms_tui.model.value import made, value
 
 _PER_DOUBLING = 16
 
@@ -16,14 +17,14 @@ def _bucket(nanoseconds: int) -> int:
     return math.ceil(_PER_DOUBLING * math.log2(max(1, nanoseconds)))
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Latencies:
     """All values in nanoseconds. Values are immutable; `observe` gives a new one."""
 
     count: int = 0
     total: int = 0
     maximum: int = 0
-    buckets: dict[int, int] = field(default_factory=dict)
+    buckets: dict[int, int] = made(factory=dict)
     """Bucket number to count; bucket b holds values up to 2 ** (b / 16)."""
 
     def observe(self, nanoseconds: int) -> Latencies:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-
-from backrooms_tui.model.value import value
+from backrooms_tui.model.value import changed, value
 
 from .entries import Tail
 from .errors import UsageError
@@ -92,7 +90,7 @@ class Damage:
     """Nanoseconds since the epoch."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RoomRecord:
     """Everything a list, a statistic or a restart needs of one room, written with each of its commits."""
 
@@ -112,7 +110,7 @@ class RoomRecord:
     memory_plain: int = 0
     """Bytes the same entries would take uncompressed."""
     counters: Counters = Counters()
-    latencies: Latencies = field(default_factory=Latencies)
+    latencies: Latencies = Latencies()
     queued: int = 0
     """Inputs accepted and not yet ended, the running one included."""
     state_version: int = 0
@@ -127,7 +125,7 @@ class RoomRecord:
         return self.tail.seq - self.head.seq
 
     def with_(self, **changes: object) -> RoomRecord:
-        return replace(self, **changes)  # type: ignore[arg-type]
+        return changed(self, **changes)
 
 
 @value

@@ -12,19 +12,19 @@ import fcntl
 import json
 import os
 import time
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from backrooms_tui.model.errors import StoreBusy, StoreFailed
 from backrooms_tui.model.units import format_time
+from backrooms_tui.model.value import as_dict, value
 
 from .private_files import open_private, read_private
 
 _MAX_CONTENT = 4096
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Owner:
     """Who holds a store, as the lock file tells."""
 
@@ -81,12 +81,12 @@ def read_owner(path: Path) -> Owner | None:
     except (ValueError, TypeError, RecursionError, OSError):
         return None
     kinds = (int, int, str, str if owner.socket is not None else type(None))
-    sane = all(type(value) is kind for value, kind in zip(asdict(owner).values(), kinds, strict=True))
+    sane = all(type(item) is kind for item, kind in zip(as_dict(owner).values(), kinds, strict=True))
     return owner if sane and 0 < owner.since < 1 << 62 else None
 
 
 def _write(fd: int, owner: Owner) -> None:
-    content = json.dumps(asdict(owner)).encode() + b"\n"
+    content = json.dumps(as_dict(owner)).encode() + b"\n"
     os.pwrite(fd, content, 0)
     os.truncate(fd, len(content))
 

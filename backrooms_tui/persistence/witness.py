@@ -12,12 +12,12 @@ import struct
 import threading
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from backrooms_tui.model.errors import StoreCorrupted, StoreFailed
 from backrooms_tui.model.ids import RoomId
+from backrooms_tui.model.value import made, value
 
 from .private_files import read_private, replace_private
 
@@ -42,11 +42,11 @@ class Mark(NamedTuple):
     """Checksum of the room's index record: nothing else of a room can change without it."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Witness:
     clean: bool = False
     """Whether the owner closed the store after writing this."""
-    marks: Mapping[RoomId, Mark] = field(default_factory=dict)
+    marks: Mapping[RoomId, Mark] = made(factory=dict)
 
 
 def write_witness(path: Path, witness: Witness) -> None:
