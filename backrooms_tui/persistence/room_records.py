@@ -42,6 +42,10 @@ _RECORD = (
     *(_INT, _INT, _TEXT_OR_NONE, _LIST_OR_NONE, _LIST_OR_NONE),
     *(_LIST, _INT),
 )
+_INTEGERS = frozenset(_INT)
+_PART_SIZES = (len(_CONFIG), len(_CREATION), 3, 3)
+_PARTS = (*_CONFIG, *_CREATION, *((_INT,) * (3 + 3 + 7)))
+"""Config, creation, tail, head and counters of a record, one after the other."""
 
 
 def _shaped(values: Any, shape: _Shape) -> list[Any]:
@@ -85,34 +89,31 @@ def encode_room(record: RoomRecord) -> bytes:
     return frame(b"I", record.id, pack(body))
 
 
-def _completed(values: Any) -> Any:
-    """A record of a store from before there was compression says nothing of it: all its memory is plain."""
-    if type(values) is list and len(values) == len(_RECORD) - 2:
-        return [*values, [0, 0, 0], values[7]]
-    return values
-
-
 def decode_room(room_id: RoomId, record: bytes) -> RoomRecord:
     """Raises Damaged."""
-    values = _shaped(_completed(unpack(unframe(b"I", room_id, record))), _RECORD)
-    state, config, creation, created_at, last_active, last_input_at, *values = values
-    tail, memory_usage, counters, latencies, queued, state_version, last_error, suspension, damage, *values = values
-    head, memory_plain = values
+    values = _completed(unpack(unframe(b"I", room_id, record)))
+    _shaped(values, _RECORD)
+    state, config, creation, created_at, last_active, last_input_at, tail, *values = values
+    memory_usage, counters, latencies, queued, state_version, last_error, suspension, damage, head, plain = values
+    # One look at all the parts together: five looks took a third of what reading 1,024 rooms takes.
+    if (len(config), len(creation), len(tail), len(head)) != _PART_SIZES:
+        raise Damaged("CHECKSUM_MISMATCH", HEADER)
+    _shaped([*config, *creation, *tail, *head, *counters], _PARTS)
     if state not in _STATES:
         raise Damaged("CHECKSUM_MISMATCH", HEADER)
     return RoomRecord(
         id=room_id,
         state=_STATES[state],
-        config=RoomConfig(*_shaped(config, _CONFIG)),
-        creation=Creation(*_shaped(creation, _CREATION)),
+        config=RoomConfig(*config),
+        creation=Creation(*creation),
         created_at=created_at,
         last_active=last_active,
         last_input_at=last_input_at,
-        tail=Tail(*_shaped(tail, (_INT,) * 3)),
-        head=Tail(*_shaped(head, (_INT,) * 3)),
+        tail=Tail(*tail),
+        head=Tail(*head),
         memory_usage=memory_usage,
-        memory_plain=memory_plain,
-        counters=Counters(*_shaped(counters, (_INT,) * 7)),
+        memory_plain=plain,
+        counters=Counters(*counters),
         latencies=_latencies(latencies),
         queued=queued,
         state_version=state_version,
@@ -120,6 +121,13 @@ def decode_room(room_id: RoomId, record: bytes) -> RoomRecord:
         suspension=None if suspension is None else Suspension(*_shaped(suspension, _SUSPENSION)),
         damage=None if damage is None else Damage(*_shaped(damage, _DAMAGE)),
     )
+
+
+def _completed(values: Any) -> Any:
+    """A record from before there was compression says nothing of it: all its memory is plain."""
+    if type(values) is list and len(values) == len(_RECORD) - 2:
+        return [*values, [0, 0, 0], values[7]]
+    return values
 
 
 def encode_config(room_id: RoomId, config: RoomConfig) -> bytes:
@@ -185,6 +193,6 @@ def _counter_values(counters: Counters) -> tuple[int, ...]:
 
 def _latencies(values: list[Any]) -> Latencies:
     count, total, maximum, buckets, counts = _shaped(values, _LATENCIES)
-    if len(buckets) != len(counts) or not {int}.issuperset(map(type, buckets + counts)):
+    if len(buckets) != len(counts) or not _INTEGERS.issuperset(map(type, buckets + counts)):
         raise Damaged("CHECKSUM_MISMATCH", HEADER)
     return Latencies(count, total, maximum, dict(zip(buckets, counts, strict=True)))
