@@ -34,7 +34,7 @@ def value(cls: type[T]) -> type[T]:
     for made_anew in ("__dict__", "__weakref__"):
         namespace.pop(made_anew, None)
     shared = {
-        "__init__": _initialiser(names, defaults, checked="__post_init__" in namespace),
+        "__init__": _compiled_when_used(names, defaults, checked="__post_init__" in namespace),
         "__eq__": _equal,
         "__hash__": _hash,
         "__repr__": _describe,
@@ -57,6 +57,17 @@ def as_dict(instance: object) -> dict[str, Any]:
 def changed(instance: T, /, **changes: Any) -> T:
     """Give a value like `instance` with some fields changed."""
     return type(instance)(**{**as_dict(instance), **changes})
+
+
+def _compiled_when_used(names: tuple[str, ...], defaults: dict[str, Any], *, checked: bool) -> Any:
+    """An `__init__` that puts the real one in its place: most commands make instances of few of the classes."""
+
+    def first(self: Any, *positional: Any, **named: Any) -> None:
+        compiled = _initialiser(names, defaults, checked=checked)
+        type(self).__init__ = compiled
+        compiled(self, *positional, **named)
+
+    return first
 
 
 def _initialiser(names: tuple[str, ...], defaults: dict[str, Any], *, checked: bool) -> Any:
