@@ -7,8 +7,11 @@ character becomes a visible mark. It is applied at the border of every face, nev
 
 from __future__ import annotations
 
-import re
-import unicodedata
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import re
 
 MARK = "\N{SYMBOL FOR ESCAPE}"
 """Stands for ESC; other C0 controls show as their own control picture."""
@@ -19,11 +22,19 @@ _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 # C0, DEL, C1, soft hyphen, combining grapheme joiner's neighbours, Arabic letter mark, Hangul fillers,
 # zero-width and bidirectional marks, separators, deprecated format characters, variation selectors supplement,
 # surrogates, private use, interlinear annotation, tags, non-characters.
-_UNSAFE = re.compile(
+_UNSAFE = (
     "[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202f"
     "\u2060-\u206f\u3164\ud800-\uf8ff\ufeff\uffa0\ufff0-\uffff"
     "\U0001d173-\U0001d17a\U000e0000-\U0010ffff]"
 )
+
+
+@lru_cache(maxsize=1)
+def _unsafe() -> re.Pattern[str]:
+    """Compiled when the first text needs it: 2 ms that most commands never spend."""
+    import re
+
+    return re.compile(_UNSAFE)
 
 
 def _visible(match: re.Match[str]) -> str:
@@ -43,7 +54,9 @@ def scrub(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    cleaned = _UNSAFE.sub(_visible, text)
+    cleaned = _unsafe().sub(_visible, text)
     if cleaned.isprintable():
         return cleaned
+    import unicodedata
+
     return "".join(c if c.isprintable() or unicodedata.category(c) == "Zs" else _REPLACEMENT for c in cleaned)
