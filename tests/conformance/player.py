@@ -1,0 +1,171 @@
+"""Plays a case: the seed's commands in a shell, on a real terminal, with the installed `room.exe`.
+
+Steps before a case, one a line:
+
+    room A [OPTIONS]       create a room; {ID:A} is its id from then on
+    say A TEXT | TEXT      type inputs in it
+    run WORDS              any command of room.exe, which must succeed
+    damage A               flip a bit in the entity state that is stored for the room
+    file NAME TEXT         write a file into {TMP}
+    env NAME=VALUE         set a variable for all that follows
+"""
+
+from __future__ import annotations
+
+import re
+import sysconfig
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from case_files import Case
+from patterns import Bindings, wanting_typed
+from room_exe import RoomExe, Terminal
+
+from backrooms_tui import __version__
+from backrooms_tui.config.loading import load
+from backrooms_tui.config.paths import store_root
+from backrooms_tui.persistence import keys
+from backrooms_tui.persistence.opening import open_store, store_options
+
+PROMPT = "> "
+CONFIRM = "Type room ID to confirm: "
+STATUS = "[status "
+LEAVE = "exit\n"
+SCRIPTS = Path(sysconfig.get_path("scripts"))
+
+
+@dataclass
+class Command:
+    words: list[str]
+    """The lines of a shell command."""
+    shown: list[str]
+    """What follows on the terminal, typed lines among it."""
+    status: int = 0
+
+
+class Player:
+    """One home with its own rooms, for one case on one backend."""
+
+    def __init__(self, home: Path, backend: str, environ: Mapping[str, str]) -> None:
+        self.room_exe = RoomExe(home)
+        self.room_exe.program = ["/bin/sh", "-c"]
+        environment = self.room_exe.environ
+        environment["PATH"] = f"{SCRIPTS}:{environment['PATH']}"
+        environment |= {"ROOM_PERSISTENCE_BACKEND": backend, **environ}
+        self.files = home / "tmp"
+        self.files.mkdir()
+        self.bindings = Bindings(ours=True)
+        self.bindings.values |= {"TMP": str(self.files), "BACKEND": backend, "VERSION": __version__}
+
+    def prepare(self, steps: list[str]) -> None:
+        for step in steps:
+            verb, _, rest = step.partition(" ")
+            getattr(self, f"_{verb}")(self.bindings.fill(rest).decode())
+
+    def play(self, case: Case) -> None:
+        """Type the case; every line that appears must be the one that the case has there, to the letter."""
+        for command in commands(case.our_lines):
+            words = self.bindings.fill("\n".join(command.words)).decode()
+            with self.room_exe.terminal(words) as terminal:
+                seen, status = self._perform(terminal, command.shown)
+            self._compare(words, command.shown, seen)
+            assert status == command.status, f"$ {words}\nended with {status}:\n{seen}"
+
+    def _perform(self, terminal: Terminal, shown: list[str]) -> tuple[str, int]:
+        """Type what is to be typed; gives what was shown until then and the status. A session is left in the end."""
+        typed = [line for line in shown if line.startswith((PROMPT, CONFIRM)) or line == PROMPT.strip()]
+        for line in typed:
+            prompt = CONFIRM if line.startswith(CONFIRM) else PROMPT
+            terminal.expect(rf"(?:\A|\n){prompt}\Z")
+            if line != PROMPT.strip():
+                terminal.type(self.bindings.fill(line.removeprefix(prompt)) + b"\n")
+        seen = None
+        if "ENTERING ROOM" in shown and "EXITING ROOM" not in shown:
+            if typed[-1:] != [PROMPT.strip()]:
+                terminal.expect(rf"\n{PROMPT}\Z")
+            seen = terminal.seen.removesuffix(PROMPT) if typed[-1:] != [PROMPT.strip()] else terminal.seen
+            terminal.type(LEAVE)
+        status = terminal.end()
+        return _as_seen(terminal.seen if seen is None else seen), status
+
+    def _compare(self, words: str, shown: list[str], seen: str) -> None:
+        lines = [line.rstrip() for line in seen.rstrip().split("\n")] if seen.strip() else []
+        for number, pattern in enumerate(shown):
+            line = lines[number] if number < len(lines) else "(nothing more)"
+            if not (wanting_typed(pattern) and line.startswith(PROMPT)):
+                assert self.bindings.matches(pattern, line), f"$ {words}\n{seen}\nwanted: {pattern}\nshown:  {line}"
+        assert len(lines) <= len(shown), f"$ {words}\n{seen}\nnot wanted: {lines[len(shown) :]}"
+
+    # Steps.
+
+    def _ok(self, words: str, typed: str = "") -> list[str]:
+        return self.room_exe.ok(f"room.exe {words}", typed=typed)
+
+    def _room(self, rest: str) -> None:
+        name, _, options = rest.partition(" ")
+        self.bindings.bind("ID", name, self._ok(f"create {options}")[0].removeprefix("ROOM CREATED: "))
+
+    def _say(self, rest: str) -> None:
+        name, _, texts = rest.partition(" ")
+        inputs = [text.strip() for text in texts.split("|")]
+        self._ok(f"enter {self.bindings.values[f'ID:{name}']}", "".join(f"{text}\n" for text in inputs))
+
+    def _run(self, words: str) -> None:
+        self._ok(words)
+
+    def _file(self, rest: str) -> None:
+        name, _, text = rest.partition(" ")
+        (self.files / name).write_text(text)
+        (self.files / name).chmod(0o600)
+
+    def _env(self, rest: str) -> None:
+        name, _, value = rest.partition("=")
+        self.room_exe.environ[name] = value
+
+    def _damage(self, name: str) -> None:
+        environ = self.room_exe.environ
+        settings = load(environ=environ)
+        persistence = settings.persistence
+        store = open_store(
+            store_root(settings, environ), backend=persistence.backend, options=store_options(persistence)
+        )
+        key = keys.state(self.bindings.values[f"ID:{name}"])
+        try:
+            with store._rows.reading() as view:
+                value = bytearray(view.get(key))
+            value[-1] ^= 1
+            batch = store._rows.batch(sync=True)
+            batch.put(key, bytes(value))
+            store._rows.write(batch)
+        finally:
+            store.close()
+
+
+def commands(lines: list[str]) -> Iterator[Command]:
+    """The commands of a block. A comment, and an empty line before a command, are not shown by anything."""
+    rest = [line for line in lines if not line.startswith("# ")]
+    while rest:
+        first = rest.pop(0)
+        if not first.startswith("$ "):
+            raise ValueError(f"not after a command: {first}")
+        words = [first.removeprefix("$ ")]
+        while words[-1].endswith("\\"):
+            words.append(rest.pop(0))
+        if here := re.search(r"<<(\w+)$", words[-1]):
+            end = rest.index(here[1]) + 1
+            words += rest[:end]
+            rest = rest[end + (not rest[end]) :]
+        until = next((n for n, line in enumerate(rest) if line.startswith("$ ")), len(rest))
+        shown, rest = rest[:until], rest[until:]
+        while shown and not shown[-1]:
+            shown.pop()
+        status = 0
+        if shown and shown[-1].startswith(STATUS):
+            status = int(shown.pop().removeprefix(STATUS).removesuffix("]"))
+        yield Command(words, shown, status)
+
+
+def _as_seen(text: str) -> str:
+    """What stays on the screen: a line that was taken back is not there any more."""
+    return re.sub(r"[^\n]*\r\x1b\[K", "", text.replace("\r\n", "\n"))
