@@ -108,7 +108,7 @@ class Terminal:
         os.close(self._master)
 
     def type(self, text):
-        data = text.encode()
+        data = text.encode() if isinstance(text, str) else text
         while data:  # a terminal's input queue holds 4 KiB; what is echoed has to be read meanwhile
             readable, writable, _ = select.select([self._master], [self._master], [], DEADLINE)
             if readable:
