@@ -32,6 +32,8 @@ PROMPT = "> "
 CONFIRM = "Type room ID to confirm: "
 STATUS = "[status "
 LEAVE = "exit\n"
+WIDTH = 160
+"""Columns of a line that a failure tells."""
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 
 
@@ -70,7 +72,7 @@ class Player:
             with self.room_exe.terminal(words) as terminal:
                 seen, status = self._perform(terminal, command.shown)
             self._compare(words, command.shown, seen)
-            assert status == command.status, f"$ {words}\nended with {status}:\n{seen}"
+            assert status == command.status, f"$ {words}\nended with {status}:\n{seen[-1000:]}"
 
     def _perform(self, terminal: Terminal, shown: list[str]) -> tuple[str, int]:
         """Type what is to be typed; gives what was shown until then and the status. A session is left in the end."""
@@ -94,8 +96,9 @@ class Player:
         for number, pattern in enumerate(shown):
             line = lines[number] if number < len(lines) else "(nothing more)"
             if not (wanting_typed(pattern) and line.startswith(PROMPT)):
-                assert self.bindings.matches(pattern, line), f"$ {words}\n{seen}\nwanted: {pattern}\nshown:  {line}"
-        assert len(lines) <= len(shown), f"$ {words}\n{seen}\nnot wanted: {lines[len(shown) :]}"
+                found = self.bindings.matches(pattern, line)
+                assert found, f"$ {words}\n{_told(lines)}\nwanted: {pattern}\nshown:  {line[:WIDTH]}"
+        assert len(lines) <= len(shown), f"$ {words}\n{_told(lines)}\nnot wanted: {lines[len(shown) :]}"
 
     # Steps.
 
@@ -143,8 +146,9 @@ class Player:
 
 
 def commands(lines: list[str]) -> Iterator[Command]:
-    """The commands of a block. A comment, and an empty line before a command, are not shown by anything."""
+    """The commands of a block. A comment, and an empty line before what is typed, are not shown by anything."""
     rest = [line for line in lines if not line.startswith("# ")]
+    rest = [line for line, after in zip(rest, [*rest[1:], ""], strict=True) if line or not after.startswith(PROMPT)]
     while rest:
         first = rest.pop(0)
         if not first.startswith("$ "):
@@ -169,3 +173,7 @@ def commands(lines: list[str]) -> Iterator[Command]:
 def _as_seen(text: str) -> str:
     """What stays on the screen: a line that was taken back is not there any more."""
     return re.sub(r"[^\n]*\r\x1b\[K", "", text.replace("\r\n", "\n"))
+
+
+def _told(lines: list[str]) -> str:
+    return "\n".join(line[:WIDTH] for line in lines)
