@@ -29,6 +29,7 @@ FORMS = {
     "HANDLE": Form("<room_id>", "[0-9a-f]{64}"),
     "TIME": Form(_TIME),
     "MINUTE": Form(r"\d{4}-\d\d-\d\d-\d{4}"),
+    "MILLIS": Form(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"),
     "EPOCH": Form(r"\d{10}"),
     "SIZE": Form(_SIZE),
     "COMPACT": Form(r"\d+(?:B|KB|MB|GB)"),

@@ -6,6 +6,7 @@ import ast
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from case_files import Case, cases
@@ -29,7 +30,7 @@ def backend_environment(request: pytest.FixtureRequest) -> Mapping[str, str]:
     if request.getfixturevalue("backend") != "REDIS":
         return {}
     server = request.getfixturevalue("redis_server")
-    return {"ROOM_PERSISTENCE_HOST": str(server.path), "ROOM_PERSISTENCE_KEY_PREFIX": f"{request.node.name}:"}
+    return {"ROOM_PERSISTENCE_HOST": server.socket, "ROOM_PERSISTENCE_KEY_PREFIX": f"room:{uuid4().hex}:"}
 
 
 @pytest.mark.parametrize(("backend", "case"), RUNS, ids=[f"{backend}-{case.name}" for backend, case in RUNS])
@@ -63,7 +64,9 @@ def test_a_case_is_played_or_proven_or_says_why_not(case: Case) -> None:
     for proof in case.all("proof"):
         path, _, test = proof.partition("::")
         tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
-        assert test in {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}, proof
+        assert test in {
+            node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        }, proof
 
 
 def test_the_list_of_cases_is_the_one_in_the_document() -> None:
