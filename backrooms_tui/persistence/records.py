@@ -9,6 +9,7 @@ checksum, so that a missing one is seen by its neighbours.
 
 from __future__ import annotations
 
+import struct
 import zlib
 from collections.abc import Sequence
 from functools import lru_cache
@@ -32,6 +33,7 @@ _MAGIC = b"RM"
 _VERSION = b"\x01"
 _SEED = 0x524F4F4D
 _CHECKSUM_AT = 4
+_HEAD = struct.Struct(">4sI")
 _BIG_INTEGER = 1
 """msgpack extension type of an integer beyond 64 bits, as decimal digits: JSON has them."""
 _MAX_DIGITS = 4300
@@ -76,6 +78,17 @@ def unframe(kind: bytes, room_id: RoomId, record: bytes) -> bytes:
     if int.from_bytes(record[_CHECKSUM_AT:HEADER], "big") != _checksum(kind, room_id, body):
         raise Damaged("CHECKSUM_MISMATCH", _CHECKSUM_AT)
     return body
+
+
+def unframe_all(kind: bytes, room_id: RoomId, records: Sequence[bytes]) -> list[bytes]:
+    """The bodies of many records, for half of what `unframe` takes for each. Raises Damaged."""
+    crc32, head = zlib.crc32, _HEAD.pack
+    start, seed = _MAGIC + kind + _VERSION, _seed(kind, room_id)
+    bodies = [record[HEADER:] for record in records]
+    sound = [record[:HEADER] for record in records] == [head(start, crc32(body, seed)) for body in bodies]
+    if sound and all(bodies) and max(map(len, records), default=0) <= MAX_RECORD:
+        return bodies
+    return [unframe(kind, room_id, record) for record in records]
 
 
 def checksum_of(record: bytes) -> int:
@@ -131,7 +144,7 @@ def seal(room_id: RoomId, tail: Tail, drafts: Sequence[Draft], now: int) -> tupl
     for draft in drafts:
         entry = MemoryEntry(tail.seq + 1, max(now, tail.timestamp + 1), draft.type, draft.content, draft.metadata)
         items = pack([entry.seq, entry.timestamp, int(entry.type), entry.content, entry.metadata])[1:]
-        _require_json_like(draft.metadata)
+        require_json_like(draft.metadata)
         chain = zlib.crc32(items, tail.chain)
         body = b"".join((_ENTRY_ARRAY, items, _CHAIN, chain.to_bytes(4, "big")))
         sealed.append(SealedEntry(entry, frame(ENTRY, room_id, body)))
@@ -139,7 +152,7 @@ def seal(room_id: RoomId, tail: Tail, drafts: Sequence[Draft], now: int) -> tupl
     return tuple(sealed), tail
 
 
-def _require_json_like(metadata: dict[str, Any]) -> None:
+def require_json_like(metadata: dict[str, Any]) -> None:
     """Refuse at the border what could be packed and not shown as JSON: bytes, and keys that are not text."""
     containers: list[Any] = [metadata]
     while containers:  # ends: what has been packed has no cycle
