@@ -31,6 +31,9 @@ class StoreOptions:
     password: str | None = None
     key_prefix: str = "room:"
 
+    def __repr__(self) -> str:
+        return "StoreOptions"  # never the password
+
 
 def store_options(settings: PersistenceSettings) -> StoreOptions:
     return StoreOptions(
@@ -74,4 +77,31 @@ def _leveldb(root: Path, new: bool, options: StoreOptions) -> Rows:
     return LevelDb(root, new=new, cache_size=options.cache_size, write_buffer_size=options.write_buffer_size)
 
 
-_ENGINES: dict[str, Callable[[Path, bool, StoreOptions], Rows]] = {"LEVELDB": _leveldb}
+def _redis(root: Path, new: bool, options: StoreOptions) -> Rows:  # noqa: ARG001 - the contract's
+    try:
+        from .redis_rows import RedisRows
+    except ModuleNotFoundError as error:
+        if error.name != "redis":
+            raise
+        raise ConfigInvalid("BACKEND: REDIS needs the extra 'redis': pip install 'backrooms-terminal[redis]'") from None
+    return RedisRows(
+        root,
+        host=options.host,
+        port=options.port,
+        db=options.db,
+        password=options.password,
+        prefix=options.key_prefix,
+    )
+
+
+def _filesystem(root: Path, new: bool, options: StoreOptions) -> Rows:  # noqa: ARG001 - the contract's
+    from .filesystem import FilesystemRows
+
+    return FilesystemRows(root, new=new)
+
+
+_ENGINES: dict[str, Callable[[Path, bool, StoreOptions], Rows]] = {
+    "LEVELDB": _leveldb,
+    "FILESYSTEM": _filesystem,
+    "REDIS": _redis,
+}

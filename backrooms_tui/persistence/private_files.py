@@ -38,13 +38,18 @@ def private_directory(path: Path) -> Path:
         for missing in reversed([path, *path.parents]):
             with suppress(FileExistsError):
                 missing.mkdir(DIRECTORY_MODE)
-        found = path.lstat()
+        require_directory(path)
     except (OSError, ValueError) as error:  # ValueError: the path holds a null byte
         raise StoreFailed(f"PATH: {scrub(str(path))}", f"REASON: {getattr(error, 'strerror', error)}") from None
+    return path
+
+
+def require_directory(path: Path) -> None:
+    """Raise UnsafePath unless `path` is a directory of ours; OSErrors pass through."""
+    found = path.lstat()
     if not stat.S_ISDIR(found.st_mode):
         raise UnsafePath(f"PATH: {path}", "REASON: not a directory, or a link to one")
     _require_ours(path, found)
-    return path
 
 
 def open_private(path: Path, flags: int) -> int:
@@ -95,6 +100,15 @@ def replace_private(path: Path, data: bytes) -> None:
         os.fsync(fd)
     fresh.replace(path)
     sync_directory(path.parent)
+
+
+def write_all(fd: int, data: bytes, at: int) -> None:
+    """Write at a byte of a file. A disk that fills up takes a part and refuses the rest: raises OSError."""
+    rest = memoryview(data)
+    while rest:
+        written = os.pwrite(fd, rest, at)
+        at += written
+        rest = rest[written:]
 
 
 def sync_directory(path: Path) -> None:
