@@ -204,6 +204,8 @@ def open_service(
         concurrent_inputs=settings.limits.concurrent_inputs,
         memory_entries=settings.limits.memory_entries_max,
         init_timeout=settings.entity.init_timeout,
+        compression_threshold=settings.entity.memory_compression_threshold,
+        observations=settings.entity.enable_observations,
     )
     return Supervisor(
         store,

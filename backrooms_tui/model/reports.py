@@ -10,6 +10,7 @@ from .entries import EntryType
 from .ids import RoomId
 from .room import Damage
 from .states import RoomState
+from .units import NS, format_size_whole
 
 EXPORT_FORMATS = ("jsonl", "csv", "binary", "sqlite")
 ARCHIVE_COMPRESSIONS = ("gzip", "xz", "zstd", "none")
@@ -120,6 +121,19 @@ class CompressionReport:
     @property
     def ratio(self) -> float:
         return self.size_before / self.size_after if self.size_after else 1.0
+
+    def lines(self) -> tuple[str, ...]:
+        return (
+            f"COMPRESSION_STARTED: timestamp={self.started_at // NS}",
+            f"COMPRESSION_ALGORITHM: {self.algorithm}",
+            f"COMPRESSION_LEVEL: {self.level}",
+            f"ENTRIES_BEFORE: {self.entries_before}",
+            f"ENTRIES_AFTER: {self.entries_after}",
+            f"SIZE_BEFORE: {format_size_whole(self.size_before)}",
+            f"SIZE_AFTER: {format_size_whole(self.size_after)}",
+            f"COMPRESSION_RATIO: {self.ratio:.2f}",
+            f"COMPRESSION_DURATION: {self.seconds:.2f}s",
+        )
 
 
 @value

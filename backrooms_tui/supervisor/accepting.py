@@ -29,6 +29,7 @@ from backrooms_tui.model.value import changed
 from backrooms_tui.model.views import Receipt
 from backrooms_tui.persistence.store import RoomCommit
 
+from .compacting import over
 from .engine import Engine, Limits
 from .loading import recent_receipts
 from .room import RECEIPTS_KEPT, LiveRoom, Pending
@@ -59,9 +60,11 @@ def accept(
         room.require_open()
         if request_id is not None and room.receipts is not None and request_id in room.receipts:
             return room.receipts[request_id]
-        _check_room(room, engine.limits, len(data))
+        size = len(data) + ENTRY_OVERHEAD
+        _check_room(room, engine.limits, size)
         free = not room.queue and room.turn is None
-        commit, pending = _seal_input(room, text, source, request_id, timeout, starts=free and room.ready)
+        starts = free and not engine.compactor.consider(room, size) and room.ready
+        commit, pending = _seal_input(room, text, source, request_id, timeout, starts=starts)
         receipt = Receipt(room.id, pending.input.seq, pending.input.timestamp, len(room.queue))
         ticket = engine.committer.enqueue(commit, here=True, then=lambda error: _durable(engine, room, commit, error))
         room.queue.append(pending)
@@ -90,10 +93,13 @@ def _check_room(room: LiveRoom, limits: Limits, size: int) -> None:
     if room.depth >= limits.queue_depth:
         raise QueueFull(f"MAX: {limits.queue_depth} pending")
     record = room.record
-    if record.memory_usage + size + ENTRY_OVERHEAD > record.config.memory_limit:
-        raise MemoryExhausted(f"USAGE: {record.memory_usage} bytes", f"CAPACITY: {record.config.memory_limit} bytes")
-    if record.tail.seq >= limits.memory_entries:
-        raise MemoryExhausted(f"ENTRIES: {record.tail.seq}", f"MAX: {limits.memory_entries}")
+    # What is too much goes after the turn at work, or before the next: only what must stay is in the way.
+    if over(room, limits, size) and (room.exhausted or size > record.config.memory_limit):
+        raise MemoryExhausted(
+            f"USAGE: {record.memory_usage} bytes",
+            f"CAPACITY: {record.config.memory_limit} bytes",
+            f"ENTRIES: {record.entries} OF {limits.memory_entries}",
+        )
 
 
 def _seal_input(

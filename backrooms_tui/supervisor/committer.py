@@ -1,9 +1,10 @@
 """Group commit: one synced write for whatever waits, and the one place where a failed write is handled.
 
 Writes reach the store in the order they were queued, one batch at a time: commits together, other work on the store
-(a removal, a piece of a room that is put in) between them. A thread that waits for its own write performs it itself when nobody else is writing: that saves two thread switches (30-50 us each on an idle virtual
-processor) on every input. So does a worker that has nothing else at work. Everybody else's writes join the next
-batch, which the committer thread performs.
+(a removal, a piece of a room that is put in) between them. A thread that waits for its own write performs it itself
+when nobody else is writing: that saves two thread switches (30-50 us each on an idle virtual processor) on every
+input. So does a worker that has nothing else at work. Everybody else's writes join the next batch, which the
+committer thread performs.
 
 A failed write poisons the store's handle (LevelDB loses later acknowledged writes otherwise: 86 of 86 runs). The
 store is re-opened, what landed is looked up by the rooms' stored tails, and only that is acknowledged.

@@ -75,7 +75,7 @@ class Driver:
 
     def advance(self, room: LiveRoom) -> None:
         with room.lock:
-            if room.halted or not room.loaded or room.turn is not None:
+            if room.halted or not room.loaded or room.turn is not None or self._held_up(room):
                 return
             waiting = room.queue[0] if room.queue else None
             wanted = waiting is not None or room.wants_entity
@@ -86,11 +86,19 @@ class Driver:
         elif waiting is not None and room.ready and self._engine.slots.take(lambda: self.kick(room)):
             self._begin(room, waiting)
 
+    def _held_up(self, room: LiveRoom) -> bool:
+        """Whether memory is being compacted; who does that advances the room afterwards. Under the room's lock."""
+        room.held_up = room.blocked
+        return room.blocked
+
     def _begin(self, room: LiveRoom, waiting: Pending) -> None:
         process = room.process
         assert process is not None
         started = waiting.input if waiting.marked else changed(waiting.input, attempt=waiting.input.attempt + 1)
         with room.lock:
+            if self._held_up(room):  # since it was advanced
+                self._engine.slots.give()
+                return
             turn = Turn(started, started.timeout or room.record.config.timeout, time.monotonic_ns())
             facts = room.facts()
             room.queue[0] = Pending(started, waiting.text)
@@ -258,7 +266,12 @@ class Driver:
 
     def _ended(self, room: LiveRoom) -> None:
         """In the writing thread."""
-        if room.queue:
+        with room.lock:
+            room.exhausted = False
+            waiting = bool(room.queue)
+            if room.turn is None:
+                self._engine.compactor.consider(room)
+        if waiting:
             self.kick(room)
 
     def _discard(self, room: LiveRoom, waiting: Pending) -> None:

@@ -21,6 +21,8 @@ from .room import LiveRoom
 if TYPE_CHECKING:
     from backrooms_tui.entity.process import EntityHost, Seal
 
+    from .compacting import Compactor
+
 MakeHost = Callable[[], "EntityHost"]
 """Makes the entities' host when the first one is needed."""
 
@@ -36,6 +38,10 @@ class Limits:
     memory_entries: int
     init_timeout: float
     """Seconds an entity may take to say `ready`."""
+    compression_threshold: float = 0.85
+    """Part of its capacity at which a room's memory is compressed."""
+    observations: bool = True
+    """Whether observations are remembered; they are shown in any case."""
     idle_after: float = 300.0
     """Seconds without activity after which an ACTIVE room becomes IDLE."""
     live_entities: int = 128
@@ -69,6 +75,9 @@ class Slots:
 
 class Engine:
     """See the module."""
+
+    compactor: Compactor
+    """Set by the supervisor, which knows who drives rooms on afterwards."""
 
     def __init__(self, store: RoomStore, make_host: MakeHost, limits: Limits, *, on_lost: Callable[[], None]) -> None:
         self.store = store

@@ -22,7 +22,7 @@ from backrooms_tui.model.units import format_time
 from backrooms_tui.model.value import value
 from backrooms_tui.model.views import Receipt, RoomView, RunningTurn, TurnResult
 from backrooms_tui.persistence.records import seal
-from backrooms_tui.persistence.store import RoomCommit, SealedEntry
+from backrooms_tui.persistence.store import Compaction, RoomCommit, SealedEntry
 
 if TYPE_CHECKING:
     from backrooms_tui.entity.process import EntityProcess
@@ -73,6 +73,16 @@ class LiveRoom:
         self.halted = False
         """No new turn may start: the room is being suspended, destroyed, or the owner is closing."""
         self.gone = False
+        self.blocked = False
+        """No new turn may start: the room's memory is being compacted. One at a time does that."""
+        self.held_up = False
+        """A turn or an entity was called for while the room was blocked."""
+        self.exhausted = False
+        """The last compaction could not bring memory within its capacity: what is left has to stay for now."""
+        self.compacted_seq = 0
+        """Where the tail was when memory was last compacted."""
+        self.compacted_through = 0
+        """Timestamp up to which everything has been compacted or found not to be worth it."""
         self.spawn_error: BackroomsError | None = None
         """Why no process could be made at the last try; None once one was."""
         self.occupants = 0
@@ -97,9 +107,15 @@ class LiveRoom:
         snapshot: bytes | None = None,
         queue_put: tuple[QueuedInput, ...] = (),
         queue_del: tuple[int, ...] = (),
+        compactions: tuple[Compaction, ...] = (),
+        freed: int = 0,
+        freed_plain: int = 0,
         **changes: object,
     ) -> RoomCommit:
-        """Put drafts onto the tail and changes into the record; gives the commit to queue before the lock is let go."""
+        """Put drafts onto the tail and changes into the record; gives the commit to queue before the lock is let go.
+
+        `freed` bytes, and `freed_plain` uncompressed ones, leave memory by the compactions.
+        """
         expected = self.record.tail
         entries: tuple[SealedEntry, ...] = ()
         tail = expected
@@ -108,8 +124,8 @@ class LiveRoom:
         size = sum(len(e.blob) for e in entries)
         self.record = self.record.with_(
             tail=tail,
-            memory_usage=self.record.memory_usage + size,
-            memory_plain=self.record.memory_plain + size,
+            memory_usage=self.record.memory_usage + size - freed,
+            memory_plain=self.record.memory_plain + size - freed_plain,
             **changes,
         )
         self.dirty = False
@@ -120,6 +136,7 @@ class LiveRoom:
             snapshot=snapshot,
             queue_put=queue_put,
             queue_del=queue_del,
+            compactions=compactions,
         )
 
     def require_open(self) -> None:
@@ -129,6 +146,10 @@ class LiveRoom:
             if (suspension := self.record.suspension) is not None:
                 lines = [f"SUSPENDED_AT: {format_time(suspension.at)}", f"SUSPENDED_BY: {suspension.by}"]
             raise RoomSuspended(*lines, "USE 'room.exe resume' TO REACTIVATE")
+        self.require_sound()
+
+    def require_sound(self) -> None:
+        """Raise RoomCorrupted, with the seed's lines, when the room is."""
         if self.record.state is RoomState.CORRUPTED:
             damage = self.record.damage or Damage("STATE_UNREADABLE", "", 0, 0)
             raise RoomCorrupted(

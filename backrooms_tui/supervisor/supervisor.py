@@ -25,6 +25,7 @@ from backrooms_tui.model.errors import (
 )
 from backrooms_tui.model.events import RoomChanged, RoomCreated, RoomDestroyed
 from backrooms_tui.model.ids import RoomId, new_room_id
+from backrooms_tui.model.reports import CompressionReport, Progress, quiet
 from backrooms_tui.model.room import Creation, RoomConfig, RoomRecord, Suspension
 from backrooms_tui.model.states import RoomState, Verb, transition
 from backrooms_tui.model.views import Receipt, RoomView, ServiceStatus, StoreFacts, TurnResult
@@ -32,6 +33,7 @@ from backrooms_tui.persistence.store import RoomCommit, RoomStore
 
 from .accepting import accept, count_refusal
 from .bus import QueueSubscription
+from .compacting import Compactor
 from .crew import Crew
 from .engine import Engine, Limits, MakeHost
 from .keeper import Keeper
@@ -68,6 +70,9 @@ class Supervisor:
         self._registry = Registry(store, max_rooms=limits.max_rooms)
         self._engine = Engine(store, make_host, limits, on_lost=self._reload)
         self._crew = Crew(self._engine, workers=workers, on_fault=on_fault)
+        self._engine.compactor = Compactor(
+            self._engine, kick=self._kick, corrupt=self._registry.corrupt, on_fault=on_fault
+        )
         self._keeper = Keeper(often=self._keep_witness, every_second=self._keep_rooms, on_fault=on_fault)
         self._close_lock = threading.Lock()
         self._closed = False
@@ -268,6 +273,11 @@ class Supervisor:
             if room.record.queued and room.record.state in (RoomState.ACTIVE, RoomState.IDLE):
                 self._driver(self._registry.loaded(room.id)).kick(room)
 
+    # Long verbs.
+
+    def compact(self, room_id: RoomId, progress: Progress = quiet) -> CompressionReport:
+        return self._engine.compactor.compact(self._registry.loaded(room_id), progress)
+
     # Leaving.
 
     def close(self) -> None:
@@ -276,6 +286,7 @@ class Supervisor:
                 return
             self._closed = True
         self._keeper.stop()
+        self._engine.compactor.stop()
         busy = [room for room in self._registry.all() if room.process is not None or room.turn is not None]
         for room in busy:
             room.halted = True
@@ -292,6 +303,10 @@ class Supervisor:
 
     def _driver(self, room: LiveRoom) -> Driver:
         return self._crew.driver(room)
+
+    def _kick(self, room: LiveRoom) -> None:
+        if not self._closed:
+            self._driver(room).kick(room)
 
     def _want_entity(self, room: LiveRoom) -> None:
         with room.lock:
