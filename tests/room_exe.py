@@ -142,21 +142,3 @@ class Terminal:
             return False
         self.seen += data.decode("utf-8", "replace").replace("\r\n", "\n")
         return bool(data)
-
-
-def play(room_exe, transcript, **rooms):
-    """Type sessions as the seed writes them; what the program shows must be the transcript to the letter.
-
-    `$` lines are commands, `>` lines are typed when the prompt is there, `{name}` stands for a room's id and `<n>`
-    for any figure.
-    """
-    for block in re.split(r"^\$ room\.exe ", transcript.strip().format(**rooms), flags=re.MULTILINE)[1:]:
-        command, *shown = block.strip().splitlines()
-        with room_exe.terminal(*command.split()) as terminal:
-            for line in shown:
-                if line.startswith("> "):
-                    terminal.expect(r"\n> \Z")
-                    terminal.type(line[2:] + "\n")
-            terminal.end()
-            expected = re.escape("\n".join(shown) + "\n").replace("<n>", r"[\d.]+")
-            assert re.fullmatch(expected, terminal.seen), terminal.seen

@@ -1,13 +1,10 @@
-"""Sessions in a room: what is typed, what is shown, and when; sessions 4, 5 and 6 of the seed."""
+"""Sessions in a room: what is typed, what is shown, and when. tests/conformance/ has the words of the seed's sessions."""
 
 import json
 import re
 
-import plyvel
 import pytest
-from room_exe import RoomExe, play
-
-REFUSED_SIZE = ["ERROR: INPUT_SIZE_EXCEEDED", "MAX: 65536 bytes"]
+from room_exe import RoomExe
 
 
 @pytest.fixture
@@ -15,72 +12,19 @@ def room_exe(tmp_path):
     return RoomExe(tmp_path)
 
 
-def test_oversized_input_is_refused_and_the_session_goes_on(room_exe):
-    """Session 4."""
-    ended = room_exe.run("enter", room_exe.create(), typed="x" * 70_000 + "\nvalid input\nexit\n")
-    assert ended.lines == [
-        "ENTERING ROOM",
-        *REFUSED_SIZE,
-        "SIZE: 70000 bytes",
-        "ENTITY: Acknowledged.",
-        "EXITING ROOM",
-        "ROOM STATE: IDLE",
-    ]
-    assert (ended.status, ended.err) == (1, "")
-
-
-def test_binary_input_is_refused_by_the_rules_and_the_session_goes_on(room_exe):
-    ended = room_exe.run("enter", room_exe.create(), typed=b"\x00\xff\nvalid input\r\n  \n\n")
+def test_piped_input_is_refused_by_the_rules_and_the_session_goes_on(room_exe):
+    typed = b"\x00\xff\nvalid input\r\n  \n\n" + b"x" * 70_000 + b"\n"
+    ended = room_exe.run("enter", room_exe.create(), typed=typed)
     assert ended.lines[1:-2] == [
         "ERROR: INVALID_INPUT_ENCODING",
         "AT BYTE: 1",
         "ENTITY: Acknowledged.",
         "ERROR: INPUT_EMPTY",
+        "ERROR: INPUT_SIZE_EXCEEDED",
+        "MAX: 65536 bytes",
+        "SIZE: 70000 bytes",
     ]
-
-
-def test_a_corrupted_room_is_refused_named_and_harms_no_other(room_exe):
-    """Session 5: one byte of the entity's stored state is damaged."""
-    damaged, sound = room_exe.create(), room_exe.create()
-    for room_id in (damaged, sound):
-        room_exe.say(room_id, "remember value: kept")
-    database = plyvel.DB(str(room_exe.rooms / "leveldb"))
-    key = f"/room/{damaged}/state".encode()
-    value = bytearray(database.get(key))
-    value[-1] ^= 1
-    database.put(key, bytes(value), sync=True)
-    database.close()
-    refused = room_exe.run("enter", damaged)
-    assert (refused.status, refused.out) == (1, "")
-    code, what, kind, offset, hint = refused.err.splitlines()
-    assert (code, what, hint) == ("ERROR: ROOM_CORRUPTED", "UNABLE TO LOAD STATE", "MANUAL RECOVERY REQUIRED")
-    assert kind == "CORRUPTION_TYPE: CHECKSUM_MISMATCH"
-    assert re.fullmatch("OFFSET: 0x[0-9A-F]{8}", offset)
-    inspected = room_exe.ok("inspect", damaged)
-    assert inspected[:2] == ["ROOM INSPECTION", "STATE: CORRUPTED"]
-    assert inspected[4] == "MEMORY_SIZE: UNKNOWN"
-    assert inspected[5].startswith("CORRUPTION_DETECTED: ")
-    assert room_exe.say(sound, "recall value") == ["ENTITY: kept"]
-
-
-def test_silence_is_valid_output(room_exe):
-    """Session 6, typed at a terminal."""
-    play(
-        room_exe,
-        """
-$ room.exe enter {A}
-ENTERING ROOM
-> irrelevant noise
-> continued irrelevant input
-> more noise
-> request status
-ENTITY: No relevant context detected. State: ACTIVE. Memory usage <n>%.
-> exit
-EXITING ROOM
-ROOM STATE: IDLE
-""",
-        A=room_exe.create(),
-    )
+    assert (ended.status, ended.err) == (1, "")
 
 
 def test_input_typed_while_the_entity_works_is_queued_and_the_17th_refused(room_exe):

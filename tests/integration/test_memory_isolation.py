@@ -1,7 +1,7 @@
-"""Rooms know nothing of each other: sessions 2 of the seed and its Isolation examples, through the real program."""
+"""Rooms know nothing of each other, through the real program."""
 
 import pytest
-from room_exe import RoomExe, play
+from room_exe import RoomExe
 
 
 @pytest.fixture
@@ -10,33 +10,14 @@ def room_exe(tmp_path):
 
 
 def test_separate_rooms(room_exe):
-    """Session 2: the same key holds another value in another room."""
+    """The same key holds another value in another room."""
     a, b = room_exe.create(), room_exe.create()
     room_exe.say(a, "remember value: test_parameter_01")
-    play(
-        room_exe,
-        """
-$ room.exe enter {B}
-ENTERING ROOM
-> recall value
-ENTITY: No such entry.
-> remember value: different_parameter_02
-ENTITY: Stored.
-> exit
-EXITING ROOM
-ROOM STATE: IDLE
-
-$ room.exe enter {A}
-ENTERING ROOM
-> recall value
-ENTITY: test_parameter_01
-> exit
-EXITING ROOM
-ROOM STATE: IDLE
-""",
-        A=a,
-        B=b,
-    )
+    assert room_exe.say(b, "recall value", "remember value: different_parameter_02") == [
+        "ENTITY: No such entry.",
+        "ENTITY: Stored.",
+    ]
+    assert room_exe.say(a, "recall value") == ["ENTITY: test_parameter_01"]
 
 
 def test_no_cross_room_access(room_exe):

@@ -1,9 +1,9 @@
-"""A room's life through the real program: sessions 1, 3 and 7 of the seed, and what must survive between commands."""
+"""A room's life through the real program, and what must survive between commands. tests/conformance/ has its words."""
 
 import re
 
 import pytest
-from room_exe import RoomExe, play
+from room_exe import RoomExe
 
 
 @pytest.fixture
@@ -12,27 +12,14 @@ def room_exe(tmp_path):
 
 
 def test_create_enter_exit(room_exe):
-    """Session 1, typed at a terminal."""
     created = room_exe.ok("create")
     assert re.fullmatch(r"ROOM CREATED: [0-9a-f]{64}", created[0])
     assert created[1:] == ["STATE: ACTIVE", "ENTITY: INITIALIZED"]
-    play(
-        room_exe,
-        """
-$ room.exe enter {A}
-ENTERING ROOM
-> system status
-ENTITY: Operational. Memory usage <n>%. Room age <n> seconds.
-> remember value: test_parameter_01
-ENTITY: Stored.
-> recall value
-ENTITY: test_parameter_01
-> exit
-EXITING ROOM
-ROOM STATE: IDLE
-""",
-        A=created[0].removeprefix("ROOM CREATED: "),
-    )
+    room_id = created[0].removeprefix("ROOM CREATED: ")
+    status, *answers = room_exe.say(room_id, "system status", "remember value: test_parameter_01", "recall value")
+    assert re.fullmatch(r"ENTITY: Operational\. Memory usage [\d.]+%\. Room age \d+ seconds?\.", status)
+    assert answers == ["ENTITY: Stored.", "ENTITY: test_parameter_01"]
+    assert room_exe.say(room_id, "recall value") == ["ENTITY: test_parameter_01"]
 
 
 def test_suspend_resume(room_exe):
@@ -61,19 +48,7 @@ def test_suspend_resume(room_exe):
         "ENTITY READY",
         "STATE: ACTIVE",
     ]
-    play(
-        room_exe,
-        """
-$ room.exe enter {A}
-ENTERING ROOM
-> recall value
-ENTITY: test_parameter_01
-> exit
-EXITING ROOM
-ROOM STATE: IDLE
-""",
-        A=a,
-    )
+    assert room_exe.say(a, "recall value") == ["ENTITY: test_parameter_01"]
 
 
 @pytest.mark.parametrize("verb", ["suspend", "resume"])
@@ -117,43 +92,6 @@ def test_destroy_by_force_does_not_ask(room_exe):
     room_id = room_exe.create()
     assert room_exe.ok("destroy", room_id, "--force")[0] == "DESTROYING ROOM..."
     assert room_exe.ok("list") == ["NO ROOMS"]
-
-
-def test_multi_turn_interaction(room_exe):
-    """Session 7: the counter goes on where an earlier session left it."""
-    play(
-        room_exe,
-        """
-$ room.exe enter {A}
-ENTERING ROOM
-> initialize counter at 0
-ENTITY: Counter initialized.
-> increment counter
-ENTITY: Counter: 1
-> increment counter
-ENTITY: Counter: 2
-> increment counter
-ENTITY: Counter: 3
-> what is counter value
-ENTITY: Counter: 3
-> reset counter
-ENTITY: Counter reset to 0.
-> increment counter
-ENTITY: Counter: 1
-> exit
-EXITING ROOM
-ROOM STATE: IDLE
-
-$ room.exe enter {A}
-ENTERING ROOM
-> what is counter value
-ENTITY: Counter: 1
-> exit
-EXITING ROOM
-ROOM STATE: IDLE
-""",
-        A=room_exe.create(),
-    )
 
 
 def test_timeout_recovery(room_exe):
