@@ -6,9 +6,25 @@ made from it. A command's module is loaded when the command is run.
 
 from __future__ import annotations
 
+from backrooms_tui.model.reports import ARCHIVE_COMPRESSIONS, EXPORT_FORMATS
 from backrooms_tui.model.value import value
 
 PROGRAM = "room.exe"
+
+
+@value
+class Operand:
+    """A word that is no option."""
+
+    name: str
+    """As commands know it: `options.room_id`."""
+    optional: bool = False
+    choices: tuple[str, ...] = ()
+
+    @property
+    def shown(self) -> str:
+        text = "|".join(self.choices) or self.name
+        return f"[{text}]" if self.optional else f"<{text}>"
 
 
 @value
@@ -18,6 +34,8 @@ class Option:
     value: str | None = None
     """Placeholder of its value; None for a switch."""
     choices: tuple[str, ...] = ()
+    repeatable: bool = False
+    """Whether it may be given more than once; its value is then a list, or None."""
 
 
 @value
@@ -27,10 +45,28 @@ class Command:
     module: str
     """Under `backrooms_tui.cli`; holds a function of the command's name that is given a `Shell`."""
     example: str
-    operand: str | None = None
+    operands: tuple[Operand, ...] = ()
     options: tuple[Option, ...] = ()
+    in_batch: bool = True
+    """Whether a line of a batch may be this command."""
+
+    @property
+    def usage(self) -> str:
+        """Its name and operands: `compare <id1> <id2>`."""
+        return " ".join((self.name, *(operand.shown for operand in self.operands)))
+
+    @property
+    def has_data_format(self) -> bool:
+        """Whether its `--format` is of the data it writes, and not of what it says."""
+        return any(option.flag == "--format" and "text" not in option.choices for option in self.options)
+
+    def owns(self, flag: str) -> bool:
+        """Whether the command has its own meaning for an option that is global otherwise."""
+        return any(option.flag == flag for option in self.options)
 
 
+BACKENDS = ("LEVELDB", "FILESYSTEM", "SQLITE", "REDIS")
+"""Those of `config.settings`, which costs 10 ms to load; a test compares them."""
 FORMATS = ("text", "json", "jsonl")
 
 GLOBAL_OPTIONS = (
@@ -42,7 +78,8 @@ GLOBAL_OPTIONS = (
 )
 """Understood by every command, before or after its name. A command's own option of the same flag stands for it."""
 
-_ROOM = "<room_id>"
+_ROOM = (Operand("room_id"),)
+_JSON = Option("--json", "The same as --format json")
 
 _CREATE = (
     Option("--memory-limit", "Room memory limit (default: 512M)", "<size>"),
@@ -68,7 +105,7 @@ _LIST = (
     Option("--format", "Output format (text|json|jsonl|table)", "<fmt>", (*FORMATS, "table")),
 )
 _INSPECT = (
-    Option("--json", "The same as --format json"),
+    _JSON,
     Option("--show-memory", "Include memory dump"),
     Option("--show-config", "Include configuration"),
 )
@@ -77,18 +114,102 @@ _DESTROY = (
     Option("--force", "Do not ask"),
 )
 
+_RECOVER = (Option("--from-backup", "Put the newest valid backup in the room's place"),)
+_EXPORT = (
+    Option("--format", "Export format (jsonl|csv|binary|sqlite)", "<fmt>", EXPORT_FORMATS),
+    Option("--output", "Output file path", "<path>"),
+    Option("--filter", "Filter by entry type (may be repeated)", "<type>", repeatable=True),
+    Option("--since", "Export entries since timestamp (seconds or ISO 8601)", "<timestamp>"),
+    Option("--until", "Export entries until timestamp (seconds or ISO 8601)", "<timestamp>"),
+    Option("--json", "Report for programs"),
+)
+_BACKUP = (
+    Option("--output", "Backup file path (default: the shelf of automatic backups)", "<path>"),
+    Option("--compression", "Compression (gzip|xz|zstd|none)", "<algo>", ARCHIVE_COMPRESSIONS),
+    Option("--include-config", "Include configuration in backup"),
+)
+_BATCH = (
+    Option("--input", "Read commands from file instead of stdin", "<path>"),
+    Option("--stop-on-error", "Stop at the first line that fails"),
+)
+_MIGRATE = (
+    Option("--to", "Backend of the copy", "<backend>", BACKENDS),
+    Option("--path", "Directory of the copy (default: the store's, with the backend's name)", "<path>"),
+)
+
 COMMANDS = {
     command.name: command
     for command in (
         Command("init", "Initialize room system", "system", "init"),
-        Command("create", "Create new room", "rooms", "create --memory-limit 256M --timeout 60", None, _CREATE),
+        Command("create", "Create new room", "rooms", "create --memory-limit 256M --timeout 60", (), _CREATE),
         Command("enter", "Enter room for interaction", "entering", "enter a3f7c8d2...", _ROOM, _ENTER),
-        Command("list", "List all rooms", "facts", "list --state active --sort memory --limit 5", None, _LIST),
+        Command("list", "List all rooms", "facts", "list --state active --sort memory --limit 5", (), _LIST),
         Command("inspect", "Display room metadata", "facts", "inspect a3f7c8d2... --json", _ROOM, _INSPECT),
         Command("suspend", "Suspend room", "rooms", "suspend a3f7c8d2...", _ROOM),
         Command("resume", "Resume suspended room", "rooms", "resume a3f7c8d2...", _ROOM),
         Command("destroy", "Permanently delete room", "rooms", "destroy a3f7c8d2... --confirm", _ROOM, _DESTROY),
+        Command("recover", "Attempt room recovery", "archives", "recover a3f7c8d2... --from-backup", _ROOM, _RECOVER),
+        Command(
+            "export",
+            "Export room memory",
+            "exporting",
+            "export a3f7c8d2... --format csv --output /tmp/memory.csv",
+            _ROOM,
+            _EXPORT,
+        ),
         Command("stats", "Display room statistics", "facts", "stats a3f7c8d2...", _ROOM),
+        Command(
+            "compare",
+            "Compare two rooms",
+            "facts",
+            "compare a3f7c8d2... b9e4d1a7...",
+            (Operand("id1"), Operand("id2")),
+        ),
+        Command(
+            "backup",
+            "Create room backup",
+            "archives",
+            "backup a3f7c8d2... --output /backup/room.tar.gz --compression gzip",
+            _ROOM,
+            _BACKUP,
+        ),
+        Command("restore", "Restore room from backup", "archives", "restore /backup/room.tar.gz", (Operand("path"),)),
+        Command(
+            "batch",
+            "Execute batch commands",
+            "batch",
+            "batch --input commands.txt",
+            (Operand("path", optional=True),),
+            _BATCH,
+            in_batch=False,
+        ),
         Command("version", "Display version information", "version", "version"),
+        Command("compact", "Compress room memory now", "upkeep", "compact a3f7c8d2...", _ROOM),
+        Command("fsck", "Check every byte of the store", "upkeep", "fsck"),
+        Command(
+            "migrate",
+            "Copy the store to another backend",
+            "migrating",
+            "migrate --to SQLITE --path /srv/rooms-sqlite",
+            (),
+            _MIGRATE,
+            in_batch=False,
+        ),
+        Command("doctor", "Check the environment", "doctor", "doctor", in_batch=False),
+        Command(
+            "config",
+            "Display configuration or its schema",
+            "configuration",
+            "config show",
+            (Operand("what", choices=("show", "schema")),),
+        ),
+        Command(
+            "completion",
+            "Print shell completion",
+            "completing",
+            "completion bash",
+            (Operand("shell", choices=("bash", "zsh", "fish")),),
+        ),
+        Command("man", "Print the manual page", "manual", "man"),
     )
 }

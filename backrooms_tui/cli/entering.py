@@ -9,7 +9,6 @@ from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.units import parse_seconds
 from backrooms_tui.service import RoomService
 
-from .lines import open_lines
 from .program import INTERRUPTED
 from .session import Session
 from .shell import Shell, open_output
@@ -27,7 +26,7 @@ def enter(shell: Shell) -> int:
     options = shell.options
     timeout = None if options.timeout is None else parse_seconds(options.timeout)
     with ExitStack() as stack:
-        lines = stack.enter_context(open_lines(options.input))
+        lines = stack.enter_context(shell.lines(options.input))
         file = stack.enter_context(open_output(options.output, append=True)) if options.output else None
         service = stack.enter_context(shell.service())
         room_id = service.resolve(options.room_id)

@@ -1,18 +1,20 @@
-"""`list`, `inspect`, `stats`: what is known of rooms. Nothing here changes one."""
+"""`list`, `inspect`, `stats`, `compare`: what is known of rooms. Nothing here changes one."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Sequence
 
-from backrooms_tui.model.entries import MemoryEntry
-from backrooms_tui.model.errors import UsageError
-from backrooms_tui.model.ids import RoomId
+from backrooms_tui.model import comparison as comparing
+from backrooms_tui.model.errors import RoomCorrupted, UsageError
 from backrooms_tui.model.states import RoomState
+from backrooms_tui.model.views import RoomView
 from backrooms_tui.service import RoomService
 
+from .errors import error_lines, error_value
 from .render import (
     chosen,
+    comparison_value,
     config_line,
     config_value,
     entry_lines,
@@ -22,11 +24,9 @@ from .render import (
     room_value,
     table_lines,
 )
+from .salvage import readable_memory
 from .shell import Shell
 from .statistics import stats_lines, stats_value
-
-PAGE = 512
-"""Entries read at once for a memory dump; a room is never loaded whole."""
 
 
 def list(shell: Shell) -> int:  # noqa: A001 - named as the command
@@ -50,7 +50,7 @@ def _count(text: str) -> int:
 
 
 def inspect(shell: Shell) -> int:
-    """A room's metadata, and if asked for its configuration and memory."""
+    """A room's metadata, and if asked for its configuration and memory; status 1 when that is damaged."""
     options = shell.options
     with shell.service() as service:
         room_id = service.resolve(options.room_id)
@@ -65,24 +65,27 @@ def inspect(shell: Shell) -> int:
         if healthy and (seal := service.status().seal):
             shell.say("SEAL:", *(f"  {line}" for line in seal))
             value["seal"] = [*seal]
-        if options.show_memory:
-            shell.say("MEMORY:")
-            memory = []
-            for entry in _memory(service, room_id):
-                shell.say(*(f"  {line}" for line in entry_lines(entry)))
-                if not shell.as_text:
-                    memory.append(entry_value(entry))
-            value["memory"] = memory
+        damages = _show_memory(shell, service, view, value) if options.show_memory else []
         shell.emit(value)
-    return 0
+    return 1 if damages else 0
 
 
-def _memory(service: RoomService, room_id: RoomId) -> Iterator[MemoryEntry]:
-    """All entries, oldest first. Raises RoomCorrupted where damage is met, after all that lies before it."""
-    after = 0
-    while page := service.read(room_id, after=after, limit=PAGE):
-        yield from page
-        after = page[-1].timestamp
+def _show_memory(shell: Shell, service: RoomService, view: RoomView, value: dict[str, object]) -> Sequence[object]:
+    """Show all that can be read, and what cannot; gives the errors met."""
+    shell.say("MEMORY:")
+    memory, damages = [], []
+    for found in readable_memory(service, view.record):
+        if isinstance(found, RoomCorrupted):
+            shell.say(*(f"  {line}" for line in error_lines(found)))
+            damages.append(error_value(found)["error"])
+        else:
+            shell.say(*(f"  {line}" for line in entry_lines(found)))
+            if not shell.as_text:
+                memory.append(entry_value(found))
+    value["memory"] = memory
+    if damages:
+        value["damage"] = damages
+    return damages
 
 
 def stats(shell: Shell) -> int:
@@ -94,3 +97,13 @@ def stats(shell: Shell) -> int:
         shell.say(*stats_lines(view, facts, now=now))
         shell.emit(stats_value(view, facts, now=now))
     return 0
+
+
+def compare(shell: Shell) -> int:
+    """Two rooms' figures beside each other; status 1 when they are not isolated from each other."""
+    with shell.service() as service:
+        a, b = (service.room(service.resolve(handle)) for handle in (shell.options.id1, shell.options.id2))
+        comparison = comparing.compare(a, b, now=time.time_ns())
+        shell.say(*comparing.comparison_lines(comparison))
+        shell.emit(comparison_value(comparison))
+    return 0 if comparison.isolated else 1

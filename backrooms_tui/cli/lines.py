@@ -11,11 +11,10 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
 from typing import BinaryIO, Protocol
 
-from backrooms_tui.model.errors import UsageError
+from .files import opened
 
 PROMPT = "> "
 RESEND_SECONDS = 0.02
@@ -111,10 +110,5 @@ def open_lines(path: str | None) -> Iterator[Lines]:
         typed = sys.stdin.isatty() and sys.stdout.isatty()
         yield TypedLines() if typed else StreamLines(sys.stdin.buffer)
         return
-    try:
-        file = Path(path).open("rb")  # noqa: SIM115 - only what opening raises is a usage error
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise UsageError(f"INPUT: {path}: {reason}") from None
-    with file:
+    with opened(path) as file:
         yield StreamLines(file)

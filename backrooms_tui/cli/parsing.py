@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from types import SimpleNamespace
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from backrooms_tui.model.errors import UsageError
 
-from .commands import COMMANDS, GLOBAL_OPTIONS, PROGRAM, Command, Option
+from .commands import COMMANDS, GLOBAL_OPTIONS, PROGRAM, Command, Operand, Option
 
 _VALUED = frozenset(option.flag for option in GLOBAL_OPTIONS if option.value)
 HELP = ("--help", "-h")
@@ -20,8 +20,7 @@ HELP = ("--help", "-h")
 
 def options_of(command: Command) -> tuple[Option, ...]:
     """The command's own options, then the global ones it does not have an own form of."""
-    own = {option.flag for option in command.options}
-    return (*command.options, *(option for option in GLOBAL_OPTIONS if option.flag not in own))
+    return (*command.options, *(option for option in GLOBAL_OPTIONS if not command.owns(option.flag)))
 
 
 def split(words: Sequence[str]) -> tuple[str | None, list[str]]:
@@ -40,8 +39,7 @@ def split(words: Sequence[str]) -> tuple[str | None, list[str]]:
 
 def parse(command: Command, words: Sequence[str]) -> SimpleNamespace:
     """Read the words after (and before) a command's name. Raises UsageError."""
-    operand = (command.operand,) if command.operand else ()
-    return _read(f"{PROGRAM} {command.name}", operand, options_of(command), words)
+    return _read(f"{PROGRAM} {command.name}", command.operands, options_of(command), words)
 
 
 def parse_globals(words: Sequence[str]) -> SimpleNamespace:
@@ -55,7 +53,9 @@ def _name(option: Option) -> str:
     return option.flag.lstrip("-").replace("-", "_")
 
 
-def _read(program: str, operands: Iterable[str], options: Iterable[Option], words: Sequence[str]) -> SimpleNamespace:
+def _read(
+    program: str, operands: Iterable[Operand], options: Iterable[Option], words: Sequence[str]
+) -> SimpleNamespace:
     import argparse
 
     class Parser(argparse.ArgumentParser):
@@ -64,12 +64,19 @@ def _read(program: str, operands: Iterable[str], options: Iterable[Option], word
 
     parser = Parser(prog=program, add_help=False, allow_abbrev=False)
     for operand in operands:
-        parser.add_argument("room_id", metavar=operand)
+        nargs: Any = "?" if operand.optional else None
+        parser.add_argument(operand.name, metavar=operand.shown, nargs=nargs, choices=operand.choices or None)
     for option in options:
         if option.value is None:
             parser.add_argument(option.flag, action="store_true")
         else:
-            parser.add_argument(option.flag, metavar=option.value, choices=option.choices or None)
+            parser.add_argument(
+                option.flag,
+                metavar=option.value,
+                choices=option.choices or None,
+                action="append" if option.repeatable else "store",
+                type=str.upper if "".join(option.choices).isupper() else str,
+            )
     return SimpleNamespace(**vars(parser.parse_args(words)))
 
 
@@ -82,12 +89,11 @@ def command_named(name: str) -> Command:
 
 def usage_lines() -> list[str]:
     """The page of the whole program."""
-    commands = [f"{c.name} {c.operand or ''}".rstrip() for c in COMMANDS.values()]
     return [
         f"USAGE: {PROGRAM} [COMMAND] [OPTIONS]",
         "",
         "COMMANDS:",
-        *(f"  {words:<19} {c.summary}" for words, c in zip(commands, COMMANDS.values(), strict=True)),
+        *(f"  {command.usage:<19} {command.summary}" for command in COMMANDS.values()),
         "",
         *_option_lines("OPTIONS:", GLOBAL_OPTIONS, width=19),
         "",
@@ -98,10 +104,8 @@ def usage_lines() -> list[str]:
 
 def help_lines(command: Command) -> list[str]:
     """The page of one command."""
-    words = " ".join(word for word in (PROGRAM, command.name, command.operand, "[OPTIONS]") if word)
-    own = {option.flag for option in command.options}
-    others = [option for option in GLOBAL_OPTIONS if option.flag not in own]
-    lines = [f"USAGE: {words}", "", f"{command.summary}.", ""]
+    others = [option for option in GLOBAL_OPTIONS if not command.owns(option.flag)]
+    lines = [f"USAGE: {PROGRAM} {command.usage} [OPTIONS]", "", f"{command.summary}.", ""]
     if command.options:
         lines += [*_option_lines("OPTIONS:", command.options, width=25), ""]
     lines += [*_option_lines("GLOBAL OPTIONS:", others, width=25), ""]

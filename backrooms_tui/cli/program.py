@@ -9,6 +9,11 @@ import os
 import sys
 from collections.abc import Sequence
 
+TYPE_CHECKING = False  # typing would be loaded for nothing else
+if TYPE_CHECKING:
+    from .commands import Command
+    from .shell import Shell
+
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 """What shells report of a process that a closed pipe ended."""
@@ -32,8 +37,7 @@ def _run(words: Sequence[str]) -> int:
     if list(words) == ["version"]:
         from .version import lines
 
-        sys.stdout.write("\n".join(lines()) + "\n")
-        sys.stdout.flush()
+        _print(lines())
         return 0
     from . import parsing
 
@@ -45,13 +49,18 @@ def _run(words: Sequence[str]) -> int:
         return _without_command(rest)
     command = parsing.command_named(name)
     options = parsing.parse(command, rest)
-    from importlib import import_module
-
     from .shell import Shell
 
-    with Shell(options) as shell:
-        status: int = getattr(import_module(f"backrooms_tui.cli.{command.module}"), name)(shell)
-        return status
+    with Shell(options, command) as shell:
+        return run_command(command, shell)
+
+
+def run_command(command: Command, shell: Shell) -> int:
+    """Give the exit status. May raise anything."""
+    from importlib import import_module
+
+    status: int = getattr(import_module(f"backrooms_tui.cli.{command.module}"), command.name)(shell)
+    return status
 
 
 def _without_command(words: Sequence[str]) -> int:
@@ -75,20 +84,29 @@ def _prepare_streams() -> None:
 
 
 def _print(lines: Sequence[str]) -> None:
-    sys.stdout.write("\n".join(lines) + "\n")
-    sys.stdout.flush()
+    try:
+        sys.stdout.write("\n".join(lines) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        from backrooms_tui.model.errors import OutputFailed
+
+        raise OutputFailed(f"REASON: {error.strerror}") from None
 
 
 def _quieten() -> None:
-    """Whoever read our output is gone: keep the interpreter's own last flush from complaining."""
+    """Nobody takes our output: keep the interpreter's own last flush from complaining."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _tell(error: Exception, words: Sequence[str]) -> int:
-    from backrooms_tui.model.errors import BackroomsError
+    from backrooms_tui.model.errors import BackroomsError, OutputFailed
 
     from .errors import error_text, record_fault
 
+    if isinstance(error, OutputFailed):
+        _quieten()
     if not isinstance(error, BackroomsError):
         error = record_fault(error)
     sys.stderr.write(error_text(error, as_json=_wants_json(words)) + "\n")
@@ -97,8 +115,14 @@ def _tell(error: Exception, words: Sequence[str]) -> int:
 
 def _wants_json(words: Sequence[str]) -> bool:
     """Also of a command line that could not be parsed."""
+    from .commands import COMMANDS
+    from .parsing import split
+
+    command = COMMANDS.get(split(words)[0] or "")
+    if "--json" in words or (command is not None and command.has_data_format):
+        return "--json" in words
     pairs = zip(words, [*words, ""][1:], strict=True)
-    return "--json" in words or any(
-        word in ("--format=json", "--format=jsonl") or (word == "--format" and value.startswith("json"))
+    return any(
+        word in ("--format=json", "--format=jsonl") or (word == "--format" and value in ("json", "jsonl"))
         for word, value in pairs
     )

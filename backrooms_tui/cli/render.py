@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from backrooms_tui.model.comparison import Comparison
 from backrooms_tui.model.entries import MemoryEntry
 from backrooms_tui.model.ids import short
 from backrooms_tui.model.room import RoomConfig, RoomRecord
@@ -64,7 +65,7 @@ def table_lines(views: Sequence[RoomView], *, now: int) -> list[str]:
             short(record.id),
             record.state,
             format_size(record.memory_usage),
-            record.tail.seq,
+            record.entries,
             view.queue_depth,
             format_age((now - record.last_active) / NS),
             record.config.name or "",
@@ -88,7 +89,7 @@ def room_value(view: RoomView) -> dict[str, object]:
         "total_errors": record.counters.errors,
         "last_error": record.last_error,
         "state_version": record.state_version,
-        "entries": record.tail.seq,
+        "entries": record.entries,
         "queue": view.queue_depth,
         "entity": record.config.entity,
         "name": record.config.name,
@@ -97,6 +98,22 @@ def room_value(view: RoomView) -> dict[str, object]:
             "user": record.creation.user,
             "host": record.creation.host,
         },
+    }
+
+
+def comparison_value(comparison: Comparison) -> dict[str, object]:
+    """Two rooms compared, for programs: `delta` is B's figure less A's."""
+    return {
+        "a": room_value(comparison.a),
+        "b": room_value(comparison.b),
+        "delta": {
+            "created": comparison.created,
+            "memory": comparison.memory,
+            "inputs": comparison.inputs,
+            "average_latency": comparison.latency,
+        },
+        "shared": [*comparison.shared],
+        "isolated": comparison.isolated,
     }
 
 
@@ -131,7 +148,7 @@ def inspect_lines(view: RoomView) -> list[str]:
         *lines,
         f"MEMORY_SIZE: {sized(record.memory_usage)}",
         f"MEMORY_CAPACITY: {sized(record.config.memory_limit)}",
-        f"ENTRIES: {record.tail.seq}",
+        f"ENTRIES: {record.entries}",
         f"QUEUE: {view.queue_depth}",
         f"TOTAL_INPUTS: {record.counters.inputs}",
         f"TOTAL_OUTPUTS: {record.counters.outputs}",

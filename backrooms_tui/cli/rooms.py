@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 from backrooms_tui.config.room_defaults import room_config
 from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.units import parse_seconds, parse_size
@@ -18,6 +16,7 @@ def create(shell: Shell) -> int:
     config = room_config(shell.settings(), given)
     with shell.service() as service:
         view = service.create(config)
+        shell.made(view.record.id)
         shell.say(f"ROOM CREATED: {view.record.id}")
         if given:
             shell.say(config_line(given))
@@ -86,6 +85,6 @@ def _typed_id(shell: Shell) -> RoomId:
     if shell.as_text:
         shell.out.write("Type room ID to confirm: ")
         shell.out.flush()
-    typed = sys.stdin.buffer.readline(256).decode("utf-8", "replace").strip()
+    typed = shell.typed()
     shell.say("")
     return RoomId(typed)

@@ -10,14 +10,18 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from types import FrameType, SimpleNamespace
 from typing import Any, Self, TextIO
 
 from backrooms_tui.config.settings import Settings
-from backrooms_tui.model.errors import UsageError
+from backrooms_tui.model.errors import BackroomsError, OutputFailed, UsageError
+from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.scrub import scrub
 from backrooms_tui.service import RoomService
+
+from .commands import Command
+from .lines import Lines, open_lines
 
 NOT_DURABLE = "WARNING: Persistence disabled. All state will be lost on exit."
 
@@ -41,26 +45,31 @@ def _report_fault(error: BaseException) -> None:
 class Shell:
     """One run of one command. A context manager: leaving it closes the redirected output."""
 
-    def __init__(self, options: SimpleNamespace) -> None:
+    def __init__(self, options: SimpleNamespace, command: Command | None = None) -> None:
         """`options` are those of `parsing.parse`. Raises UsageError when the output cannot be opened."""
         self.options = options
         self.persist: bool = not options.no_persist
-        self.format: str = "json" if getattr(options, "json", False) else options.format or "text"
-        redirected = options.output is not None and not self.in_session
-        self.out: TextIO = open_output(options.output, append=False) if redirected else sys.stdout
+        self.format: str = _format(options, command)
+        redirected = options.output is not None and not (command is not None and command.owns("--output"))
+        self._redirected = open_output(options.output, append=False) if redirected else None
+        self.out: TextIO = self._redirected or self.usual_output()
         self.is_terminal = self.out.isatty()
-
-    @property
-    def in_session(self) -> bool:
-        """Whether the command is `enter`, whose `--output` takes the entity's output only."""
-        return hasattr(self.options, "readonly")
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.out is not sys.stdout:
-            self.out.close()
+        if self._redirected is not None:
+            self._redirected.close()
+
+    def usual_output(self) -> TextIO:
+        """Where text goes that is not redirected."""
+        return sys.stdout
+
+    def speak_aside(self) -> None:
+        """From now on what is said goes to stderr: stdout is for the data that was asked for."""
+        self.out = sys.stderr
+        self.is_terminal = self.out.isatty()
 
     @property
     def as_text(self) -> bool:
@@ -88,9 +97,34 @@ class Shell:
         return json.dumps(value, indent=indent, ensure_ascii=self.is_terminal)
 
     def write(self, text: str) -> None:
-        """Write text that is already safe, and a newline, at once."""
-        self.out.write(text + "\n")
-        self.out.flush()
+        """Write text that is already safe, and a newline, at once. Raises OutputFailed."""
+        try:
+            self.out.write(text + "\n")
+            self.out.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise OutputFailed(f"REASON: {error.strerror}") from None
+
+    def refuse(self, error: BackroomsError) -> None:
+        """Tell of something that was refused while the command goes on."""
+        from .errors import error_lines, error_value
+
+        if self.as_text:
+            self.say(*error_lines(error))
+        else:
+            self.write(self.encode(error_value(error)))
+
+    def lines(self, path: str | None) -> AbstractContextManager[Lines]:
+        """Where the command's input comes from: a file, or stdin. Raises UsageError."""
+        return open_lines(path)
+
+    def typed(self) -> str:
+        """A line that somebody types to confirm something."""
+        return sys.stdin.buffer.readline(256).decode("utf-8", "replace").strip()
+
+    def made(self, room_id: RoomId) -> None:
+        """Called with every room that a command has made."""
 
     def settings(self) -> Settings:
         """Raises ConfigInvalid."""
@@ -121,6 +155,15 @@ class Shell:
             yield service
         finally:
             service.close()
+
+
+def _format(options: SimpleNamespace, command: Command | None) -> str:
+    """What the command says is text or JSON; some have a `--format` that is about other things."""
+    if getattr(options, "json", False):
+        return "json"
+    if command is not None and command.has_data_format:
+        return "text"
+    return options.format or "text"
 
 
 def open_output(path: str, *, append: bool) -> TextIO:

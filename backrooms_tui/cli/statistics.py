@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from backrooms_tui.model.latency import Latencies
+from backrooms_tui.model.room import RoomRecord
 from backrooms_tui.model.units import NS, format_duration, format_size, format_time
 from backrooms_tui.model.views import RoomView, StoreFacts
 
@@ -32,7 +33,10 @@ def stats_value(view: RoomView, facts: StoreFacts, *, now: int) -> dict[str, dic
             "usage": record.memory_usage,
             "capacity": record.config.memory_limit,
             "utilization": record.memory_usage / record.config.memory_limit,
-            "entries": record.tail.seq,
+            "entries": record.entries,
+            "plain": record.memory_plain,
+            "compression_ratio": record.memory_plain / record.memory_usage if compressed(record) else 1.0,
+            "compression": record.config.compression if compressed(record) else None,
         },
         "input_output": {
             "total_inputs": counters.inputs,
@@ -53,6 +57,11 @@ def stats_value(view: RoomView, facts: StoreFacts, *, now: int) -> dict[str, dic
             "disk_usage": facts.disk_usage,
         },
     }
+
+
+def compressed(record: RoomRecord) -> bool:
+    """Whether any of a room's memory is stored in less than it says."""
+    return record.memory_plain > record.memory_usage > 0
 
 
 def _latencies(latencies: Latencies) -> dict[str, float]:
@@ -78,7 +87,7 @@ def stats_lines(view: RoomView, facts: StoreFacts, *, now: int) -> list[str]:
         f"  CAPACITY: {sized(memory['capacity'])}",
         f"  UTILIZATION: {memory['utilization']:.1%}",
         f"  ENTRIES: {memory['entries']}",
-        "  COMPRESSION_RATIO: 1.0 (uncompressed)",
+        f"  COMPRESSION_RATIO: {memory['compression_ratio']:.1f} ({memory['compression'] or 'uncompressed'})",
         "",
         *_section("INPUT/OUTPUT", value["input_output"]),
         "",

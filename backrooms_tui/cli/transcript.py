@@ -8,7 +8,6 @@ from backrooms_tui.model.entries import EntryType, MemoryEntry, Outcome
 from backrooms_tui.model.errors import BackroomsError
 from backrooms_tui.model.scrub import scrub
 
-from .errors import error_lines, error_value
 from .shell import Shell
 
 KILLED = frozenset({Outcome.TIMEOUT, Outcome.CRASH, Outcome.VIOLATION})
@@ -60,7 +59,7 @@ class TextTranscript:
         self._shell.say("[QUEUED]")
 
     def refused(self, error: BackroomsError) -> None:
-        self._shell.say(*error_lines(error))
+        self._shell.refuse(error)
 
     def failed(self, seq: int, outcome: str, error: MemoryEntry, timeout: float) -> None:
         del seq
@@ -107,7 +106,7 @@ class JsonTranscript:
         self._tell("queued", seq=seq)
 
     def refused(self, error: BackroomsError) -> None:
-        self._shell.write(self._shell.encode(error_value(error)))
+        self._shell.refuse(error)
 
     def failed(self, seq: int, outcome: str, error: MemoryEntry, timeout: float) -> None:
         self._tell("failed", seq=seq, outcome=outcome, timeout=timeout, text=error.content)

@@ -122,6 +122,15 @@ class ConfirmationMismatch(BackroomsError):
     code = "CONFIRMATION_MISMATCH"
 
 
+# What is written for people and programs.
+
+
+class OutputFailed(BackroomsError):
+    """What a command has to say or write cannot be written where it should go."""
+
+    code = "OUTPUT_FAILED"
+
+
 # Archives.
 
 

@@ -1,0 +1,131 @@
+"""`backup`, `restore`, `recover`: rooms as archives, and back."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from backrooms_tui.model.errors import NoBackup
+from backrooms_tui.model.ids import RoomId
+from backrooms_tui.model.reports import BackupInfo, BackupReport, BackupSpec, RecoverReport
+from backrooms_tui.model.units import NS, format_size_whole, format_span
+
+from .files import STDIO, opened, written
+from .progress import progress
+from .shell import Shell, operator
+
+
+def backup(shell: Shell) -> int:
+    """Archive a room into a file, or onto the shelf of automatic backups."""
+    options = shell.options
+    spec = BackupSpec(
+        options.compression or shell.settings().persistence.backup.compression, include_config=options.include_config
+    )
+    path: str | None = options.output
+    if path == STDIO:
+        shell.speak_aside()
+    with shell.service() as service:
+        room_id = service.resolve(options.room_id)
+        shell.say("CREATING BACKUP", f"SOURCE: {room_id}")
+        if path is None:
+            with progress("ARCHIVING") as told:
+                report = service.backup(room_id, spec, None, told)
+            path = report.path
+            shell.say(f"BACKUP: {path}", f"COMPRESSION: {spec.compression}")
+        else:
+            shell.say(f"BACKUP: {path}", f"COMPRESSION: {spec.compression}")
+            with progress("ARCHIVING") as told, written(path) as sink:
+                report = service.backup(room_id, spec, sink, told)
+        shell.say(*_sizes(report), f"DURATION: {report.seconds:.2f}s", "BACKUP COMPLETE")
+        shell.emit(_backup_value(report, path, spec))
+    return 0
+
+
+def _sizes(report: BackupReport) -> list[str]:
+    """`SIZE: 14MB -> 6MB (42.8% ratio)`."""
+    plain, size = format_size_whole(report.plain_size), format_size_whole(report.size)
+    return [f"SIZE: {plain} -> {size} ({report.size * 100 / max(1, report.plain_size):.1f}% ratio)"]
+
+
+def _backup_value(report: BackupReport, path: str | None, spec: BackupSpec) -> dict[str, object]:
+    return {
+        "id": report.room_id,
+        "path": path,
+        "compression": spec.compression,
+        "include_config": spec.include_config,
+        "entries": report.entries,
+        "plain_size": report.plain_size,
+        "size": report.size,
+        "seconds": report.seconds,
+    }
+
+
+def restore(shell: Shell) -> int:
+    """Bring a room back from an archive; everything is validated before anything is touched."""
+    path: str = shell.options.path
+    with opened(path) as source, shell.service() as service:
+        shell.say("RESTORING BACKUP", f"SOURCE: {path}", "EXTRACTING...", "VALIDATING STATE...")
+        with progress("RESTORING", "bytes") as told:
+            report = service.restore(source, told)
+        shell.made(report.room_id)
+        shell.say("STATE VALID", f"ROOM RESTORED: {report.room_id}")
+        shell.emit({"id": report.room_id, "state": str(report.state), "entries": report.entries, "path": path})
+    return 0
+
+
+def recover(shell: Shell) -> int:
+    """Make a corrupted room whole again, from its newest valid backup when asked."""
+    options = shell.options
+    with shell.service() as service:
+        room_id = service.resolve(options.room_id)
+        if options.from_backup:
+            newest = next(iter(service.backups(room_id)), None)
+            if newest is None:
+                return _no_backup(shell, room_id)
+            shell.say("ATTEMPTING RECOVERY", "SCANNING BACKUPS...")
+        else:
+            shell.say("ATTEMPTING RECOVERY")
+        with progress("RECOVERING") as told:
+            try:
+                report = service.recover(room_id, by=operator(), from_backup=options.from_backup, progress=told)
+            except NoBackup:
+                return _no_backup(shell, room_id)
+        if report.backup is not None:
+            shell.say(f"BACKUP FOUND: {backup_name(report.backup)}", "RESTORING...")
+        shell.say("STATE VALIDATED", "MEMORY VALIDATED", "RECOVERY COMPLETE")
+        shell.say(f"STATE: {report.state}", f"DATA LOSS: {data_loss(report)}")
+        shell.emit(_recover_value(report))
+    return 0
+
+
+def _no_backup(shell: Shell, room_id: RoomId) -> int:
+    shell.say("NO BACKUP AVAILABLE", "MANUAL INTERVENTION REQUIRED")
+    shell.emit({"error": {"code": NoBackup.code, "message": "MANUAL INTERVENTION REQUIRED", "room": room_id}})
+    return 1
+
+
+def backup_name(info: BackupInfo) -> str:
+    """`2026-01-08-0300 (3 hours old)`."""
+    name = Path(info.path).name.partition(".")[0]
+    return f"{name} ({format_span((time.time_ns() - info.taken_at) / NS)} old)"
+
+
+def data_loss(report: RecoverReport) -> str:
+    """`3 hours`; also what is lost within a second is something."""
+    if report.lost_seconds > 0:
+        return format_span(report.lost_seconds)
+    if report.lost_entries:
+        return f"{report.lost_entries} entries"
+    return "none"
+
+
+def _recover_value(report: RecoverReport) -> dict[str, object]:
+    found = report.backup
+    return {
+        "id": report.room_id,
+        "state": str(report.state),
+        "backup": None if found is None else {"path": found.path, "taken_at": found.taken_at // NS},
+        "entries": report.entries,
+        "lost_entries": report.lost_entries,
+        "lost_seconds": report.lost_seconds,
+    }
