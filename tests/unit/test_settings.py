@@ -2,6 +2,7 @@
 
 import json
 import os
+import pwd
 from dataclasses import asdict
 from typing import ClassVar
 
@@ -217,20 +218,35 @@ def test_any_json_value_for_any_setting_is_taken_or_refused(tmp_path_factory, na
         assert settings.sources in ({name: str(path)}, {})
 
 
-def test_systemds_directories_win_over_xdg_and_xdg_over_home():
-    home = {"HOME": "/home/u"}
-    assert str(paths.data_directory(home)) == "/home/u/.local/share/room.exe"
-    assert str(paths.state_directory(home)) == "/home/u/.local/state/room.exe"
-    assert str(paths.user_config(home)) == "/home/u/.config/room.exe/config.json"
+def test_systemds_directories_win_over_xdg_and_xdg_over_home(tmp_path):
+    home = {"HOME": str(tmp_path)}
+    assert paths.data_directory(home) == tmp_path / ".local/share/room.exe"
+    assert paths.state_directory(home) == tmp_path / ".local/state/room.exe"
+    assert paths.user_config(home) == tmp_path / ".config/room.exe/config.json"
     xdg = home | {"XDG_DATA_HOME": "/data", "XDG_STATE_HOME": "relative"}
     assert str(paths.data_directory(xdg)) == "/data/room.exe"
-    assert str(paths.state_directory(xdg)) == "/home/u/.local/state/room.exe"
-    assert str(paths.data_directory(xdg | {"STATE_DIRECTORY": "/var/lib/room.exe:/other"})) == "/var/lib/room.exe"
+    assert paths.state_directory(xdg) == tmp_path / ".local/state/room.exe"
+    assert str(paths.data_directory(xdg | {"STATE_DIRECTORY": "/srv/room:/other"})) == "/srv/room"
 
 
-def test_rooms_lie_in_the_data_directory_unless_the_settings_say_otherwise(home):
-    environ = {"HOME": "/home/u"}
-    assert str(paths.store_root(Settings(), environ)) == "/home/u/.local/share/room.exe/rooms"
+@pytest.mark.parametrize("home", ["/nonexistent", "/", "/var/lib/room.exe"])
+def test_a_user_without_a_home_is_a_service_whose_rooms_are_in_var_lib(home):
+    environ = {"HOME": home}
+    assert str(paths.store_root(Settings(), environ)) == "/var/lib/room.exe/rooms"
+    assert str(paths.state_directory(environ)) == "/var/lib/room.exe/state"
+    assert str(paths.user_config(environ)) == "/etc/room.exe/config.json"
+
+
+def test_the_seeds_system_user_is_a_service_although_a_container_gives_it_a_home(tmp_path, monkeypatch):
+    room = pwd.struct_passwd(("room", "x", os.getuid(), 0, "", str(tmp_path), "/bin/false"))
+    monkeypatch.setattr(paths, "getpwuid", lambda uid: room)
+    assert str(paths.data_directory({"HOME": str(tmp_path)})) == "/var/lib/room.exe"
+    assert str(paths.data_directory({"XDG_DATA_HOME": "/data"})) == "/data/room.exe"
+
+
+def test_rooms_lie_in_the_data_directory_unless_the_settings_say_otherwise(home, tmp_path):
+    environ = {"HOME": str(tmp_path)}
+    assert paths.store_root(Settings(), environ) == tmp_path / ".local/share/room.exe/rooms"
     settings = home.load(environ={"ROOM_PERSISTENCE_PATH": "/srv/rooms"})
     assert str(paths.store_root(settings, environ)) == "/srv/rooms"
 
