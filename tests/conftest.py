@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from support import eventually
+
+if TYPE_CHECKING:
+    from redis_server import RedisServer
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +46,17 @@ def need_tool() -> Callable[[str], str]:
         return path
 
     return need
+
+
+@pytest.fixture
+def redis_server(need_tool: Callable[[str], str], tmp_path: Path) -> Iterator[RedisServer]:
+    """A server that syncs every write, and forgets nothing when it is killed."""
+    from redis_server import RedisServer
+
+    server = RedisServer(need_tool("redis-server"), tmp_path / "redis")
+    server.start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture

@@ -65,7 +65,7 @@ class PersistenceSettings:
     """REDIS: port."""
     db: int = _within(0, 0)
     """REDIS: database number."""
-    password: str | None = None
+    password: str | None = field(default=None, repr=False)
     """REDIS: password; null: none."""
     key_prefix: str = "room:"
     """REDIS: beginning of every key."""

@@ -67,6 +67,7 @@ class LevelDb:
     """See `Rows`."""
 
     backend = "LEVELDB"
+    warnings: tuple[str, ...] = ()
 
     def __init__(self, root: Path, *, new: bool, cache_size: int, write_buffer_size: int) -> None:
         """Open the database in `root`; one is made where there is none, if the store is `new`.
@@ -173,6 +174,8 @@ class LevelDb:
                 with suppress(FileNotFoundError):  # LevelDB removes tables whenever it likes
                     total += file.stat(follow_symlinks=False).st_blocks * 512
         return total
+
+    def keep(self) -> None: ...
 
     def close(self) -> None:
         self.gate.bar(StoreClosed)

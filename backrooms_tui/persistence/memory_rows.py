@@ -54,6 +54,7 @@ class MemoryRows:
 
     backend = "MEMORY"
     place = "memory"
+    warnings: tuple[str, ...] = ()
 
     def __init__(self) -> None:
         self.gate = Gate()
@@ -123,6 +124,8 @@ class MemoryRows:
     def disk_usage(self) -> int:
         self.gate.check()
         return 0
+
+    def keep(self) -> None: ...
 
     def close(self) -> None:
         self.gate.bar(StoreClosed)

@@ -302,8 +302,13 @@ class RowStore:
     def witness_due(self) -> bool:
         return self._witness.due
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return self._rows.warnings
+
     def write_witness(self) -> None:
         self._rows.gate.check()
+        self._rows.keep()
         self._witness.write()
 
     def disk_usage(self) -> int:
@@ -318,8 +323,8 @@ class RowStore:
                 self._witness.acknowledge({}, commits=0, synced=True)
         finally:
             sound = not self._rows.gate.barred
-            self._rows.close()
             try:
+                self._rows.close()
                 if sound:
                     self._witness.write(clean=self._marks_complete)
             finally:

@@ -54,6 +54,8 @@ class Rows(Protocol):
     """Where it is, for people: a path or an address."""
     gate: Gate
     """Barred while poisoned and when closed; every read passes it."""
+    warnings: tuple[str, ...]
+    """Lines for people: where acknowledged rooms are less safe than they think. Known anew at each opening."""
 
     def reading(self) -> AbstractContextManager[View]:
         """The newest state. Raises StoreFailed while poisoned, StoreClosed."""
@@ -108,6 +110,12 @@ class Rows(Protocol):
 
     def disk_usage(self) -> int:
         """Bytes."""
+        ...
+
+    def keep(self) -> None:
+        """Called about once a second in the life of a long owner, in any thread: what has to be renewed is renewed
+        here. Never raises; what it finds wrong poisons the handle.
+        """
         ...
 
     def close(self) -> None:

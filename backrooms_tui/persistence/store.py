@@ -86,6 +86,11 @@ class RoomStore(Protocol):
     backend: str
     """The seed's word for it, or MEMORY for --no-persist."""
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Complete lines for people: where what is acknowledged is less safe than promised."""
+        ...
+
     def load(self) -> StoreContents:
         """Read every room's record in one contiguous scan and hold it against the witness.
 
