@@ -1,9 +1,10 @@
 """The program that the kill -9 campaign kills: an owner under load that says what it was told, line by line.
 
-    kill9_host.py STORE ROOMS RESEND
+    kill9_host.py STORE ROOMS RESEND BACKEND SOCKET
 
 One client thread per room submits `increment counter` as fast as it is answered, keeping two inputs in flight.
 RESEND is a file of `room request_id` lines whose outcome the killer does not know; they are sent again first.
+Meanwhile the rooms are compressed, one after the other, again and again; and the backups' thread archives them.
 Lines, each written by one unbuffered write: ROOM id, SUB id request, ACK id request seq, DONE id seq outcome text.
 """
 
@@ -16,13 +17,15 @@ import uuid
 from collections import deque
 from pathlib import Path
 
-from backrooms_tui.config.settings import PersistenceSettings, Settings
+from backrooms_tui.config.settings import BackupSettings, PersistenceSettings, Settings
 from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.room import RoomConfig
 from backrooms_tui.model.views import Receipt
 from backrooms_tui.service import RoomService, open_service
 
 IN_FLIGHT = 2
+COMPACTING = 0.05
+"""Seconds between two compressions: the load is the inputs."""
 
 
 def say(*words: object) -> None:
@@ -50,8 +53,10 @@ def client(service: RoomService, room: RoomId, unknown: list[str]) -> None:
 
 
 def main() -> None:
-    store, rooms, resend = sys.argv[1:]
-    service = open_service(Settings(persistence=PersistenceSettings(path=store)))
+    store, rooms, resend, backend, socket = sys.argv[1:]
+    shelf = BackupSettings(interval=1, path=store + ".backups")
+    persistence = PersistenceSettings(path=store, backend=backend, host=socket, backup=shelf)
+    service = open_service(Settings(persistence=persistence))
     service.resume_pending()
     while len(service.rooms()) < int(rooms):
         service.create(RoomConfig())
@@ -67,6 +72,11 @@ def main() -> None:
     for room in ids:
         say("ROOM", room)
         threading.Thread(target=client, args=(service, room, unknown.get(room, []))).start()
+    pause = threading.Event()
+    while True:
+        for room in ids:
+            service.compact(room)
+            pause.wait(COMPACTING)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""kill -9 of an owner under load, again and again: nothing acknowledged is lost, doubled or reordered.
+"""kill -9 of an owner under load, again and again, on each backend: nothing acknowledged is lost, doubled, reordered.
 
 The killed program is `kill9_host.py`; what it was told is on its standard output, line by line. After each death an
 independent reader of the files compares. Unknown outcomes (submitted, no acknowledgement read) may be there or not;
@@ -22,7 +22,7 @@ from offline_reader import ERROR, INPUT, OUTPUT, Entry, read_store
 
 pytestmark = [pytest.mark.campaign, pytest.mark.timeout(1200), pytest.mark.xdist_group("kill9")]
 
-KILLS = 1000 if os.environ.get("ROOM_CAMPAIGN") == "long" else 60
+KILLS = 1000 if os.environ.get("ROOM_CAMPAIGN") == "long" else int(os.environ.get("ROOM_KILLS", "50"))
 ROOMS = 4
 EARLY = 0.2
 """Part of the kills that come while the owner is still recovering from the one before."""
@@ -60,14 +60,24 @@ class Told:
         return sorted(self.submitted - set(self.acknowledged))
 
 
-def run_and_kill(store: Path, told: Told, resend: Path, chance: random.Random, *, early: bool) -> bool:
+@dataclass
+class Place:
+    """Where the rooms are."""
+
+    backend: str
+    store: Path
+    socket: str
+
+    def host(self, resend: Path) -> subprocess.Popen[bytes]:
+        program = str(Path(__file__).with_name("kill9_host.py"))
+        words = [program, str(self.store), str(ROOMS), str(resend), self.backend, self.socket]
+        return subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE, bufsize=0)
+
+
+def run_and_kill(place: Place, told: Told, resend: Path, chance: random.Random, *, early: bool) -> bool:
     """One incarnation; gives whether an input was in flight at the kill."""
     resend.write_text("".join(f"{room} {request}\n" for room, request in told.unknown()))
-    host = subprocess.Popen(
-        [sys.executable, str(Path(__file__).with_name("kill9_host.py")), str(store), str(ROOMS), str(resend)],
-        stdout=subprocess.PIPE,
-        bufsize=0,
-    )
+    host = place.host(resend)
     assert host.stdout is not None
     pipe = host.stdout.fileno()
     heard = b""
@@ -121,20 +131,27 @@ def check_turns(room: str, entries: list[Entry]) -> None:
     assert all("INPUT:" in e.content for e in discarded)
 
 
-def test_kill9_loses_doubles_and_reorders_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture(params=["LEVELDB", "FILESYSTEM", "SQLITE", "REDIS"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    socket = request.getfixturevalue("redis_server").socket if request.param == "REDIS" else "localhost"
+    return Place(request.param, tmp_path / "rooms", socket)
+
+
+def test_kill9_loses_doubles_and_reorders_nothing(
+    place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     seed = int(os.environ.get("ROOM_SEED", str(random.randrange(1 << 32))))
     chance = random.Random(seed)
-    store, told, loaded, early_kills = tmp_path / "rooms", Told(), 0, 0
+    told, loaded, early_kills = Told(), 0, 0
     for n in range(KILLS):
         early = n > 0 and chance.random() < EARLY
         early_kills += early
-        loaded += run_and_kill(store, told, tmp_path / "resend", chance, early=early)
-        if (store / "leveldb").exists():
-            check(told, read_store(store, tmp_path / "copy"))
+        loaded += run_and_kill(place, told, tmp_path / "resend", chance, early=early)
+        check(told, read_store(place.store, tmp_path / "copy", place.backend, place.socket))
     with capsys.disabled():
         print(
-            f"\nkill -9: seed {seed}, {KILLS} kills ({early_kills} during recovery), {loaded} with input in flight, "
-            f"{len(told.acknowledged)} acknowledged, {len(told.done)} done, 0 lost, 0 doubled, 0 reordered"
+            f"\nkill -9 {place.backend}: seed {seed}, {KILLS} kills ({early_kills} during recovery), {loaded} with input "
+            f"in flight, {len(told.acknowledged)} acknowledged, {len(told.done)} done, 0 lost, 0 doubled, 0 reordered"
         )
     assert loaded >= 0.8 * KILLS
     assert len(told.acknowledged) >= 20 * KILLS
