@@ -8,6 +8,7 @@ entries or segments of them; a page reads as many rows as hold its entries, and 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from backrooms_tui.model.entries import MemoryEntry, Tail
 from backrooms_tui.model.ids import RoomId
@@ -62,7 +63,8 @@ def read_after(view: View, record: RoomRecord, *, after: int, before: int | None
     stop = keys.LAST + 1 if before is None else before
     with found_at(start):
         below = first(view.scan(lowest, start, reverse=True))
-        rows = _enough(view.scan(start, end), limit + 1)  # one more: an entry may stand at the cursor itself
+        upwards = view.scan(start, end)
+        rows = [*islice(upwards, 1), *_enough(upwards, limit)]  # the first may begin at the cursor, or far below it
     last = record.head if below is None else row_tail(room_id, below)
     entries, last = link(room_id, rows, last)
     page = [entry for entry in entries if after < entry.timestamp < stop][:limit]

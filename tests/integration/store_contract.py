@@ -18,7 +18,8 @@ from backrooms_tui.model.room import Creation, Damage, QueuedInput, RoomConfig, 
 from backrooms_tui.model.states import RoomState
 from backrooms_tui.model.value import changed
 from backrooms_tui.persistence.records import seal
-from backrooms_tui.persistence.store import RoomCommit, RoomStore
+from backrooms_tui.persistence.segments import compress
+from backrooms_tui.persistence.store import Compaction, RoomCommit, RoomStore
 
 T0 = 1_700_000_000_000_000_000
 
@@ -155,6 +156,22 @@ class StoreContract:
             backward = page + backward
             cursor = page[0].timestamp
         assert texts(forward) == texts(backward) == [str(n) for n in range(10)]
+
+    @pytest.mark.parametrize("limit", [1, 3, 4, 5, 9, 40])
+    def test_pages_of_compressed_memory_are_those_of_plain_memory(self, store, limit):
+        """Wherever a page begins inside a segment, and however many segments it spans."""
+        commit = remembering(new_record("a"), *map(str, range(40)))
+        store.commit([commit])
+        for start in range(0, 32, 8):
+            old = commit.entries[start : start + 8]
+            blob = compress(commit.record.id, [sealed.blob for sealed in old], "zstd")
+            compaction = Compaction(tuple(sealed.entry.timestamp for sealed in old), blob)
+            store.commit([RoomCommit(commit.record, commit.record.tail, compactions=(compaction,))])
+        for n in range(40):
+            later = store.read(room_id("a"), after=T0 + n, limit=limit)
+            earlier = store.read(room_id("a"), before=T0 + n, limit=limit)
+            assert texts(later) == [str(m) for m in range(n + 1, min(40, n + 1 + limit))]
+            assert texts(earlier) == [str(m) for m in range(max(0, n - limit), n)]
 
     def test_a_page_of_none_is_empty(self, store):
         filled(store, "a", 3)
