@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
@@ -25,6 +26,12 @@ class Reader(Protocol):
 def joined(rows: Iterable[MemoryRow]) -> bytes:
     pack = _HEAD.pack
     return b"".join([part for timestamp, record in rows for part in (pack(timestamp, len(record)), record)])
+
+
+def checksum_after(row: MemoryRow, checksum: int) -> int:
+    """The running CRC-32 of joined rows, one row further."""
+    timestamp, record = row
+    return zlib.crc32(record, zlib.crc32(_HEAD.pack(timestamp, len(record)), checksum))
 
 
 def split(data: bytes) -> tuple[list[MemoryRow], bytes]:

@@ -8,7 +8,6 @@ between members must be zeros, and the end must be the end.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 from backrooms_tui.model.errors import ArchiveInvalid
 
@@ -74,11 +73,11 @@ class TarWriter:
 class TarReader:
     """Reads member by member; everything it refuses is ArchiveInvalid, with the member and the byte."""
 
-    def __init__(self, source: Source, seconds: Callable[[], int | None]) -> None:
-        """`seconds` gives the time that members must have, None while it is not known."""
+    def __init__(self, source: Source) -> None:
         self._source = source
-        self._seconds = seconds
         self._at = 0
+        self.seconds: int | None = None
+        """The time of the first member, and of all."""
         self.member = ""
 
     def next(self) -> tuple[str, int] | None:
@@ -96,9 +95,9 @@ class TarReader:
         if _NAME.fullmatch(name) is None or numbers is None:
             raise self.refusal("a member is none of ours", at=start)
         size, seconds = (int(number, 8) for number in numbers.groups())
-        if block != _header(name, size, seconds) or self._seconds() not in (None, seconds):
+        if block != _header(name, size, seconds) or self.seconds not in (None, seconds):
             raise self.refusal("a member is none of ours", at=start)
-        self.member = name
+        self.member, self.seconds = name, seconds
         return name, size
 
     def read(self, size: int) -> bytes:
