@@ -60,7 +60,7 @@ def open_store(root: Path | None, *, backend: str = "LEVELDB", options: StoreOpt
     engine = _ENGINES.get(backend)
     if engine is None:
         raise ConfigInvalid(f"BACKEND: {backend[:40]!r} is not one of {'|'.join(_ENGINES)}.")
-    root = private_directory(root)
+    root = private_directory(_directory(root, backend))
     lock = OwnerLock.acquire(root / "owner.lock")
     try:
         witness = WitnessKeeper(root / "witness")
@@ -69,6 +69,17 @@ def open_store(root: Path | None, *, backend: str = "LEVELDB", options: StoreOpt
         lock.release()
         raise
     return RowStore(rows, witness, lock)
+
+
+def _directory(root: Path, backend: str) -> Path:
+    """Seed 000 gives SQLITE a file, `rooms.db`: what stands beside the database is then in `rooms.db.d`."""
+    return root.with_name(f"{root.name}.d") if backend == "SQLITE" and root.suffix == ".db" else root
+
+
+def _sqlite(root: Path, new: bool, options: StoreOptions) -> Rows:  # noqa: ARG001 - the contract's
+    from .sqlite import SqliteRows
+
+    return SqliteRows(root.with_suffix("") if root.name.endswith(".db.d") else root / "rooms.db", new=new)
 
 
 def _leveldb(root: Path, new: bool, options: StoreOptions) -> Rows:
@@ -81,7 +92,7 @@ def _redis(root: Path, new: bool, options: StoreOptions) -> Rows:  # noqa: ARG00
     try:
         from .redis_rows import RedisRows
     except ModuleNotFoundError as error:
-        if error.name != "redis":
+        if (error.name or "").partition(".")[0] != "redis":
             raise
         raise ConfigInvalid("BACKEND: REDIS needs the extra 'redis': pip install 'backrooms-terminal[redis]'") from None
     return RedisRows(
@@ -103,5 +114,6 @@ def _filesystem(root: Path, new: bool, options: StoreOptions) -> Rows:  # noqa: 
 _ENGINES: dict[str, Callable[[Path, bool, StoreOptions], Rows]] = {
     "LEVELDB": _leveldb,
     "FILESYSTEM": _filesystem,
+    "SQLITE": _sqlite,
     "REDIS": _redis,
 }

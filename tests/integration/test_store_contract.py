@@ -8,7 +8,7 @@ from store_contract import Backend, StoreContract
 from backrooms_tui.persistence.opening import open_store
 
 
-@pytest.fixture(params=["LEVELDB", "FILESYSTEM", "MEMORY", "REDIS"])
+@pytest.fixture(params=["LEVELDB", "FILESYSTEM", "SQLITE", "MEMORY", "REDIS"])
 def backend(request, tmp_path):
     opened = []
     options = request.getfixturevalue("redis_server").options() if request.param == "REDIS" else None
