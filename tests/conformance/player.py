@@ -32,6 +32,7 @@ PROMPT = "> "
 CONFIRM = "Type room ID to confirm: "
 STATUS = "[status "
 LEAVE = "exit\n"
+ERASED = "\r\x1b[K"
 WIDTH = 160
 """Columns of a line that a failure tells."""
 SCRIPTS = Path(sysconfig.get_path("scripts"))
@@ -172,7 +173,7 @@ def commands(lines: list[str]) -> Iterator[Command]:
 
 def _as_seen(text: str) -> str:
     """What stays on the screen: a line that was taken back is not there any more."""
-    return re.sub(r"[^\n]*\r\x1b\[K", "", text.replace("\r\n", "\n"))
+    return "\n".join(line.rpartition(ERASED)[2] for line in text.replace("\r\n", "\n").split("\n"))
 
 
 def _told(lines: list[str]) -> str:

@@ -17,6 +17,7 @@ from seed_blocks import blocks
 from backrooms_tui.config.settings import BACKENDS, Settings
 from backrooms_tui.model import limits
 from backrooms_tui.model.entries import EntryType
+from backrooms_tui.model.reports import EXPORT_FORMATS
 from backrooms_tui.model.states import RoomState
 from backrooms_tui.model.units import parse_size
 
@@ -39,9 +40,12 @@ def remembering(room_exe: RoomExe, backend: str, **environ: str) -> str:
     return room_id
 
 
-def test_the_backends_are_the_seeds() -> None:
-    names = [line.split()[1] for line in blocks()[31].lines]
-    assert set(names) == set(BACKENDS)
+def test_the_words_are_the_seeds() -> None:
+    enumerations = {number: re.findall(r"^  ([A-Z_]+),?$", blocks()[number].text, re.MULTILINE) for number in (2, 9)}
+    assert enumerations[2] == [str(state) for state in RoomState]
+    assert enumerations[9] == [kind.name for kind in EntryType]
+    assert [line.split()[1] for line in blocks()[14].lines] == list(EXPORT_FORMATS)
+    assert {line.split()[1] for line in blocks()[31].lines} == set(BACKENDS)
     assert Settings().persistence.backend == "LEVELDB"
 
 
@@ -75,11 +79,12 @@ def test_the_seeds_variables_override_the_files(room_exe: RoomExe) -> None:
 
 
 def test_the_limits_are_the_seeds() -> None:
-    told = dict(line.split(": ", 1) for number in (55, 57) for line in blocks()[number].lines)
+    told = dict(line.split(": ", 1) for number in (11, 55, 57) for line in blocks()[number].lines)
     assert int(told["MAX_ROOMS"]) == int(told["TOTAL_ROOMS"]) == limits.MAX_ROOMS == Settings().limits.max_rooms
     assert parse_size(told["MAX_ROOM_MEMORY"]) == limits.MAX_ROOM_MEMORY == Settings().limits.max_room_memory
     assert parse_size(told["MAX_INPUT_SIZE"]) == limits.MAX_INPUT_SIZE == Settings().limits.max_input_size
     assert parse_size(told["MAX_OUTPUT_SIZE"]) == limits.MAX_OUTPUT_SIZE == Settings().limits.max_output_size
+    assert told["MEMORY_THRESHOLD"] == f"{Settings().entity.memory_compression_threshold} (default)"
     assert told["ENTITY_TIMEOUT"] == f"{Settings().limits.entity_timeout}s per input"
     assert int(told["INPUT_QUEUE_DEPTH"]) == Settings().limits.input_queue_depth
     assert int(told["MEMORY_ENTRIES_MAX"]) == Settings().limits.memory_entries_max
