@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import select
+import socket
 import subprocess
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import redis
@@ -68,3 +72,47 @@ class RedisServer:
                 return True
             except redis.RedisError:
                 return False
+
+
+class Wire:
+    """A unix socket in front of a server's that loses answers: `drop` the next one to a script, after the server has
+    done what it was asked.
+    """
+
+    def __init__(self, server: RedisServer, place: Path) -> None:
+        self.socket = str(place)
+        self.drop = 0
+        self.dropped = 0
+        self._target = server.socket
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(self.socket)
+        self._listener.listen()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _serve(self) -> None:
+        with suppress(OSError):
+            while True:
+                near, _ = self._listener.accept()
+                threading.Thread(target=self._carry, args=(near,), daemon=True).start()
+
+    def _carry(self, near: socket.socket) -> None:
+        far = socket.socket(socket.AF_UNIX)
+        far.connect(self._target)
+        with near, far, suppress(OSError):
+            scripted = False
+            while True:
+                for ready in select.select([near, far], [], [])[0]:
+                    data = ready.recv(1 << 20)
+                    if not data:
+                        return
+                    if ready is near:
+                        scripted = b"EVAL" in data[:64]
+                    elif scripted and self.drop:
+                        self.drop -= 1
+                        self.dropped += 1
+                        return
+                    (far if ready is near else near).sendall(data)

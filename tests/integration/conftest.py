@@ -1,0 +1,54 @@
+"""Fixtures of the tests that need a Redis server; the server itself is `redis_server` of every test."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+from redis_server import RedisServer
+
+from backrooms_tui.model.errors import StoreFailed
+from backrooms_tui.persistence.opening import open_store
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Where a store is to be."""
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def open_redis(redis_server, root):
+    """Opens the store, again and again; what is left open is closed."""
+    stores = []
+
+    def again(place=root, **options):
+        stores.append(open_store(place, backend="REDIS", options=redis_server.options(**options)))
+        return stores[-1]
+
+    yield again
+    for store in stores:
+        with suppress(StoreFailed):
+            store.close()
+
+
+@pytest.fixture
+def redis_store(open_redis):
+    store = open_redis()
+    store.load()
+    return store
+
+
+@pytest.fixture
+def redis_client(redis_server):
+    """A client of one's own: to look, and to do harm."""
+    with redis_server.client() as client:
+        yield client
+
+
+@pytest.fixture
+def idle_redis(need_tool, tmp_path):
+    """Another server, not running yet."""
+    server = RedisServer(need_tool("redis-server"), tmp_path / "plain")
+    yield server
+    server.stop()
