@@ -29,7 +29,7 @@ from .gate import Gate
 from .private_files import keep_private, open_private, sync_directory
 from .records import MAX_RECORD
 from .sqlite_batch import Batch, Statement
-from .sqlite_schema import APPLICATION_ID, SCHEMA, VERSION
+from .sqlite_schema import APPLICATION_ID, SCHEMA, VERSION, expected_schema
 from .sqlite_view import TROUBLE, View, parts, reading, reason, refuses
 
 _LONGEST = 8 * MAX_RECORD
@@ -43,6 +43,9 @@ _SWEEP = 4096
 _BESIDE = ("-wal", "-shm")
 _WRITTEN_FIRST = ("rooms", "records", "queue", "checkpoints", "destroyed")
 """Small tables whose indexes are compared with their rows before anything is written."""
+_WRITE_VERSION_AT = 18
+_LOGGED = b"\x02"
+"""The newest way of writing in SQLite's header: with a later one the file would only be read, and say nothing."""
 _CARELESS = "NORMAL"
 _DURABLE = "FULL"
 
@@ -64,6 +67,7 @@ class SqliteRows:
         self._path = path
         self._idle: list[sqlite3.Connection] = []
         self._proven = False
+        self._sound: bool | None = None
         self._durable = True
         self._log_holds_words = False
         """Of rooms that are gone."""
@@ -214,6 +218,14 @@ class SqliteRows:
         self.gate.open()
 
     def locate(self, key: bytes, offset: int) -> tuple[str, int]:
+        """The row; or the file, when its pages and indexes do not fit together: then a row that cannot be found may
+        be well, and the damage that hides it other rooms' too. SQLite is asked once, when first damage is told.
+        """
+        if self._sound is None:
+            with self.reading() as view:
+                self._sound = not any(True for _ in view.faults())
+        if not self._sound:
+            return self._path.name, 0
         kind, room_id, number = parts(key)
         return "/".join((self._path.name, kind, room_id, *([] if number is None else [str(number)]))), offset
 
@@ -245,6 +257,7 @@ class SqliteRows:
 
     def _open(self, *, new: bool) -> sqlite3.Connection:
         self._proven = self._log_holds_words = False
+        self._sound = None
         self._durable = True
         self._homes.clear()
         self._make_files(new=new)
@@ -271,7 +284,11 @@ class SqliteRows:
         """
         made = os.O_RDWR | os.O_CREAT
         try:
-            os.close(open_private(self._path, made if new else os.O_RDWR))
+            fd = open_private(self._path, made if new else os.O_RDWR)
+            written_by = os.pread(fd, 1, _WRITE_VERSION_AT)
+            os.close(fd)
+            if written_by > _LOGGED:
+                raise self._refusal(f"OFFSET: 0x{_WRITE_VERSION_AT:08X}")
             with suppress(FileNotFoundError):
                 os.close(open_private(self._beside("-journal"), os.O_RDWR))
             for suffix in _BESIDE:
@@ -300,19 +317,18 @@ class SqliteRows:
 
     def _require_ours(self, writer: sqlite3.Connection, *, new: bool) -> None:
         """Raises StoreCorrupted unless the file has exactly our schema; makes it in an empty file of a new store."""
-        schema = "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_stat%'"
-        found = [sql for (sql,) in writer.execute(schema)]
+        found = _schema_of(writer)
         if new and not found:
             writer.execute("BEGIN IMMEDIATE")
             for statement in (*SCHEMA, f"PRAGMA application_id = {APPLICATION_ID}", f"PRAGMA user_version = {VERSION}"):
                 writer.execute(statement)
             writer.execute("COMMIT")
-            found = list(SCHEMA)
+            found = _schema_of(writer)
         (version,) = writer.execute("PRAGMA user_version").fetchone()
         (application,) = writer.execute("PRAGMA application_id").fetchone()
         if application == APPLICATION_ID and version > VERSION:
             raise self._refusal(f"REASON: made by a newer version (schema {version})")
-        if (application, version) != (APPLICATION_ID, VERSION) or sorted(found) != sorted(SCHEMA):
+        if (application, version) != (APPLICATION_ID, VERSION) or found != expected_schema():
             raise self._refusal("REASON: not a database of rooms, or its schema has been changed")
         (mode,) = writer.execute("PRAGMA journal_mode = WAL").fetchone()
         if mode != "wal":
@@ -320,6 +336,11 @@ class SqliteRows:
 
     def _refusal(self, why: str) -> StoreCorrupted:
         return StoreCorrupted(f"PATH: {self._path}", why, f"RECOVERY: restore {self._path} from a backup.")
+
+
+def _schema_of(connection: sqlite3.Connection) -> set[tuple[Any, ...]]:
+    rows = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_stat%'")
+    return set(rows)
 
 
 def _text(raw: bytes) -> str:

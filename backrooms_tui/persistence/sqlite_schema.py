@@ -80,3 +80,15 @@ SCHEMA = (
 
 NUMBERED = {"queue": "seq", "segments": "timestamp"}
 """Tables of ours whose rows are a room, a number and a record; and what their number is called."""
+
+
+def expected_schema() -> set[tuple[str, str, str, str | None]]:
+    """The rows of `sqlite_schema`: type, name, table and words of everything in the file; indexes of keys have none."""
+    rows: set[tuple[str, str, str, str | None]] = set()
+    for sql in SCHEMA:
+        kind, name = sql.removeprefix("CREATE ").replace("UNIQUE ", "").split()[:2]
+        table = name if kind == "TABLE" else sql.partition(" ON ")[2].partition("(")[0]
+        rows.add((kind.lower(), name, table, sql))
+        if "PRIMARY KEY" in sql:
+            rows.add(("index", f"sqlite_autoindex_{name}_1", name, None))
+    return rows
