@@ -56,6 +56,11 @@ class Command:
         return " ".join((self.name, *(operand.shown for operand in self.operands)))
 
     @property
+    def brief(self) -> str:
+        """Its name and what must be given, for the page of all commands: `batch`, `config <what>`."""
+        return " ".join((self.name, *(f"<{operand.name}>" for operand in self.operands if not operand.optional)))
+
+    @property
     def has_data_format(self) -> bool:
         """Whether its `--format` is of the data it writes, and not of what it says."""
         return any(option.flag == "--format" and "text" not in option.choices for option in self.options)
@@ -68,13 +73,14 @@ class Command:
 BACKENDS = ("LEVELDB", "FILESYSTEM", "SQLITE", "REDIS")
 """Those of `config.settings`, which costs 10 ms to load; a test compares them."""
 FORMATS = ("text", "json", "jsonl")
+_FORMAT = Option("--format", "Output format (text|json|jsonl)", "<fmt>", FORMATS)
 
 GLOBAL_OPTIONS = (
     Option("--config", "Configuration file path", "<path>"),
     Option("--verbose", "Enable debug logging"),
     Option("--no-persist", "Disable state persistence (testing only)"),
     Option("--output", "Redirect output to file", "<path>"),
-    Option("--format", "Output format (text|json|jsonl)", "<fmt>", FORMATS),
+    _FORMAT,
 )
 """Understood by every command, before or after its name. A command's own option of the same flag stands for it."""
 
@@ -105,9 +111,10 @@ _LIST = (
     Option("--format", "Output format (text|json|jsonl|table)", "<fmt>", (*FORMATS, "table")),
 )
 _INSPECT = (
-    _JSON,
+    _FORMAT,
     Option("--show-memory", "Include memory dump"),
     Option("--show-config", "Include configuration"),
+    _JSON,
 )
 _DESTROY = (
     Option("--confirm", "Show the room and ask for its ID (always done without --force)"),

@@ -93,7 +93,7 @@ def usage_lines() -> list[str]:
         f"USAGE: {PROGRAM} [COMMAND] [OPTIONS]",
         "",
         "COMMANDS:",
-        *(f"  {command.usage:<19} {command.summary}" for command in COMMANDS.values()),
+        *(f"  {command.brief:<19} {command.summary}" for command in COMMANDS.values()),
         "",
         *_option_lines("OPTIONS:", GLOBAL_OPTIONS, width=19),
         "",

@@ -12,7 +12,7 @@ from backrooms_tui.model.entries import MemoryEntry
 from backrooms_tui.model.ids import short
 from backrooms_tui.model.room import RoomConfig, RoomRecord
 from backrooms_tui.model.states import RoomState
-from backrooms_tui.model.units import NS, format_age, format_size, format_time
+from backrooms_tui.model.units import NS, format_age, format_size, format_size_whole, format_time
 from backrooms_tui.model.views import RoomView
 
 SORT_TITLES = {"created": "creation time", "active": "last activity", "memory": "memory usage", "age": "age"}
@@ -203,7 +203,7 @@ def destroy_lines(view: RoomView) -> list[str]:
         "WARNING: This operation is irreversible",
         f"ROOM: {record.id}",
         f"STATE: {record.state}",
-        f"MEMORY: {format_size(record.memory_usage)}",
+        f"MEMORY: {format_size_whole(record.memory_usage)}",
         f"CREATED: {format_time(record.created_at)}",
         f"LAST_ACTIVE: {format_time(record.last_active)}",
         "",

@@ -7,10 +7,11 @@ from .shell import Shell
 
 def init(shell: Shell) -> int:
     """Make the store if there is none, open it, and count its rooms."""
-    shell.say("INITIALIZING ROOM SYSTEM" if shell.persist else "INITIALIZING ROOM SYSTEM (development mode)")
     if shell.persist:
-        shell.say("LOADING PERSISTENCE LAYER")
-    with shell.service() as service:
+        shell.say("INITIALIZING ROOM SYSTEM", "LOADING PERSISTENCE LAYER")
+    with shell.service() as service:  # without persistence that is said before anything else
+        if not shell.persist:
+            shell.say("INITIALIZING ROOM SYSTEM (development mode)")
         found, facts = len(service.rooms()), service.store_facts()
         if shell.persist:
             shell.say(f"SCANNING EXISTING ROOMS: {found} FOUND")

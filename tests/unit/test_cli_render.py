@@ -201,7 +201,7 @@ def test_destruction_is_warned_of_with_the_rooms_facts():
         "WARNING: This operation is irreversible",
         f"ROOM: {A}",
         "STATE: ACTIVE",
-        "MEMORY: 187.0 MB",
+        "MEMORY: 187MB",
         "CREATED: 2026-01-07T08:23:11Z",
         "LAST_ACTIVE: 2026-01-08T14:09:47Z",
         "",
