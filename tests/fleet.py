@@ -8,12 +8,27 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import deque
+from typing import BinaryIO
 
 from backrooms_tui.model.entries import EntryType, MemoryEntry, Meta, Outcome, Tail
-from backrooms_tui.model.errors import IllegalTransition, QueueFull
+from backrooms_tui.model.errors import BackroomsError, IllegalTransition, NoBackup, QueueFull, RoomCorrupted
 from backrooms_tui.model.events import Event, RoomChanged, RoomCreated, RoomDestroyed
 from backrooms_tui.model.ids import RoomId, new_room_id, resolve
 from backrooms_tui.model.latency import Latencies
+from backrooms_tui.model.reports import (
+    BackupInfo,
+    BackupReport,
+    BackupSpec,
+    CheckReport,
+    CompressionReport,
+    ExportReport,
+    ExportSpec,
+    Finding,
+    Progress,
+    RecoverReport,
+    RestoreReport,
+    quiet,
+)
 from backrooms_tui.model.room import Counters, Creation, Damage, RoomConfig, RoomRecord, Suspension
 from backrooms_tui.model.states import RoomState, Verb, transition
 from backrooms_tui.model.units import NS
@@ -69,6 +84,7 @@ def record(number: int, state: RoomState, memory: int, idle: int, queue: int, er
         last_active=NOW - idle * NS,
         tail=Tail(len(SESSION), NOW - idle * NS, 1),
         memory_usage=memory,
+        memory_plain=memory * 244 // 100 if number % 3 == 2 else memory,
         counters=Counters(inputs=47, outputs=45, silent=2, errors=errors, invalid_inputs=errors),
         latencies=latencies(40, 0.5 + number),
         queued=queue,
@@ -77,6 +93,16 @@ def record(number: int, state: RoomState, memory: int, idle: int, queue: int, er
         if state is RoomState.CORRUPTED
         else None,
     )
+
+
+def _backups(of: RoomId, number: int) -> list[BackupInfo]:
+    """So many backups, a day between two; those of the damaged room end before its last sign of life."""
+    names = [f"2026-01-{8 - (number == 6) - day:02d}-0300" for day in range(3)]
+    start = NOW - (40_187 + 86_400 * (number == 6)) * NS
+    return [
+        BackupInfo(of, f"/backups/{of}/{name}.tar.gz", start - day * 86_400 * NS, 6 * M)
+        for day, name in enumerate(names[: {1: 3, 2: 1, 3: 2, 6: 3}.get(number, 0)])
+    ]
 
 
 class PlayedSubscription:
@@ -116,6 +142,12 @@ class Fleet:
         self.read_only: str | None = None
         self.full = False
         self.closed = False
+        self.gate = threading.Event()
+        """Long verbs come to their middle and wait for it; each tells its progress while it waits."""
+        self.gate.set()
+        self.shelf = {one.id: _backups(one.id, number) for number, one in enumerate(given)}
+        self.refusal: BackroomsError | None = None
+        """What every long verb ends with."""
 
     def _view(self, one: RoomRecord) -> RoomView:
         entity = "LIVE" if one.state is RoomState.ACTIVE else "COLD"
@@ -158,6 +190,8 @@ class Fleet:
 
     def enter(self, of: RoomId) -> RoomView:
         self.calls.append(("enter", of))
+        if self.records[of].damage is not None:
+            raise RoomCorrupted("UNABLE TO LOAD STATE")
         return self._apply(of, Verb.WAKE)
 
     def leave(self, of: RoomId) -> RoomView:
@@ -200,6 +234,64 @@ class Fleet:
 
     def resume_pending(self) -> None:
         self.calls.append(("resume_pending",))
+
+    def _work(self, call: tuple[object, ...], progress: Progress, of: int = 1247) -> None:
+        """A long verb's body: half of it, the gate, the rest."""
+        self.calls.append(call)
+        progress(0, of)
+        while not self.gate.wait(0.01):
+            progress(of // 2, of)
+        if self.refusal is not None:
+            raise self.refusal
+        progress(of, of)
+
+    def export(self, of: RoomId, spec: ExportSpec, sink: BinaryIO, progress: Progress = quiet) -> ExportReport:
+        damage = self.records[of].damage
+        self._work(("export", of, spec), progress)
+        size = sink.write(b'{"timestamp":1704715920,"type":"INPUT","content":"x"}\n')
+        if damage is not None:
+            raise RoomCorrupted(f"CORRUPTION_TYPE: {damage.type}", f"OFFSET: 0x{damage.offset:08X}")
+        return ExportReport(1247, size)
+
+    def backup(
+        self, of: RoomId, spec: BackupSpec, sink: BinaryIO | None = None, progress: Progress = quiet
+    ) -> BackupReport:
+        self._work(("backup", of, spec, sink is None), progress)
+        if sink is not None:
+            sink.write(b"archive")
+        path = None if sink is not None else f"/backups/{of}/2026-01-08-1409.tar.gz"
+        return BackupReport(of, path, 1247, 14 * M, 6 * M, 0.34)
+
+    def backups(self, of: RoomId | None = None) -> list[BackupInfo]:
+        return [one for key, found in self.shelf.items() if of in (None, key) for one in found]
+
+    def restore(self, source: BinaryIO, progress: Progress = quiet) -> RestoreReport:
+        self._work(("restore", source.read()), progress)
+        made = record(len(self.records) + 100, RoomState.IDLE, 9 * M, 60, 0, 0)
+        self.records[made.id] = made
+        self.subscription.tell(RoomCreated(made.id))
+        return RestoreReport(made.id, 9, made.state)
+
+    def recover(self, of: RoomId, *, by: str, from_backup: bool = False, progress: Progress = quiet) -> RecoverReport:
+        self._work(("recover", of, by, from_backup), progress)
+        damage, shelf = self.records[of].damage, self.shelf[of]
+        if not from_backup and damage is not None:
+            raise RoomCorrupted(f"CORRUPTION_TYPE: {damage.type}", f"OFFSET: 0x{damage.offset:08X}")
+        if not shelf:
+            raise NoBackup("MANUAL INTERVENTION REQUIRED")
+        self.records[of] = self.records[of].with_(state=RoomState.ACTIVE, damage=None)
+        self.subscription.tell(RoomChanged(of, RoomState.ACTIVE))
+        return RecoverReport(of, RoomState.ACTIVE, shelf[0], 1241, 6, 3 * 3600.0)
+
+    def compact(self, of: RoomId, progress: Progress = quiet) -> CompressionReport:
+        self._work(("compact", of), progress)
+        return CompressionReport(NOW, "zstd", 3, 1247, 1247, 456 * M, 187 * M, 1.23)
+
+    def check(self, progress: Progress = quiet) -> CheckReport:
+        self._work(("check",), progress, 700 * M)
+        damaged = [one for one in self.records.values() if one.damage is not None]
+        findings = tuple(Finding(one.id, one.damage) for one in damaged if one.damage is not None)
+        return CheckReport(len(self.records), 9 * len(self.records), 700 * M, findings, 1.5)
 
     def store_facts(self) -> StoreFacts:
         return StoreFacts("LEVELDB", "/rooms", NOW, 0.002, 14 * M)

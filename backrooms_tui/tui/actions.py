@@ -17,10 +17,12 @@ class Focus(StrEnum):
     ROOMS = "ROOMS"
     OUTPUT = "OUTPUT"
     FIGURES = "FIGURES"
+    DAMAGE = "DAMAGE"
+    """What stands in the output's place for a room that is CORRUPTED."""
     INPUT = "INPUT"
 
 
-NAV = frozenset({Focus.ROOMS, Focus.OUTPUT, Focus.FIGURES})
+NAV = frozenset(Focus) - {Focus.INPUT}
 EVERYWHERE = frozenset(Focus)
 _ROOMS, _OUTPUT, _INPUT = frozenset({Focus.ROOMS}), frozenset({Focus.OUTPUT}), frozenset({Focus.INPUT})
 
@@ -67,7 +69,15 @@ ACTIONS: tuple[Action, ...] = (
     Action("room.suspend", (), NAV, Group.ROOM, "SUSPEND the room, or the marked ones", menu="s"),
     Action("room.resume", (), NAV, Group.ROOM, "RESUME the room, or the marked ones", menu="r"),
     Action("room.leave", (), NAV, Group.ROOM, "LEAVE the room; it persists", menu="l"),
+    Action("room.backup", (), NAV, Group.ROOM, "BACKUP the room, or the marked ones", menu="b"),
+    Action("room.restore", (), NAV, Group.ROOM, "RESTORE a room from an archive", menu="t"),
+    Action("room.recover", (), NAV, Group.ROOM, "RECOVER a CORRUPTED room", menu="v"),
+    Action("room.export", ("x",), NAV, Group.ROOM, "EXPORT memory of the room, or of the marked ones", "EXPORT", "x"),
+    Action("room.compact", (), NAV, Group.ROOM, "COMPACT: compress memory now", menu="m"),
+    Action("room.compare", ("c",), NAV, Group.ROOM, "COMPARE two rooms: the marked ones, or pick", menu="="),
+    Action("room.batch", (), NAV, Group.ROOM, "BATCH: commands from a file", menu="B"),
     Action("room.destroy", (), NAV, Group.ROOM, "DESTROY the room, or the marked ones", menu="D"),
+    Action("store.check", (), NAV, Group.ROOM, "CHECK every byte of the store; changes nothing", menu="k"),
     Action(
         "rooms.filter",
         ("/",),
@@ -117,6 +127,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("command.open", (":",), NAV, Group.SESSION, "command line: what room.exe understands", "command"),
     Action("help.open", ("?",), NAV, Group.SESSION, "this help", "help"),
     Action("ledger.open", ("L",), NAV, Group.SESSION, "NOTICES and the commands that were run"),
+    Action("jobs.open", ("J",), NAV, Group.SESSION, "JOBS: what is under way, and what came of the rest"),
+    Action("config.open", (), NAV, Group.SESSION, "CONFIGURATION, and where each value came from", menu="o"),
     Action("rooms.refresh", ("R",), NAV, Group.SESSION, "read everything anew and sort again"),
     Action("hints.toggle", ("H",), NAV, Group.SESSION, "show or hide the key hints"),
     Action("screen.redraw", ("ctrl+l",), EVERYWHERE, Group.SESSION, "redraw"),
@@ -126,7 +138,7 @@ ACTIONS: tuple[Action, ...] = (
         ("ctrl+c",),
         EVERYWHERE,
         Group.SESSION,
-        "copy the selection or clear the draft; twice: leave",
+        "copy the selection, clear the draft or cancel a job; twice: leave",
     ),
     Action("console.leave", ("q",), NAV, Group.SESSION, "leave the console", "LEAVE"),
     Action("console.leave-now", ("ctrl+q",), EVERYWHERE, Group.SESSION, "leave the console, from anywhere"),

@@ -49,6 +49,7 @@ def run_console(service: RoomService, settings: Settings, *, on_fault: OnFault =
         environ=os.environ,
         on_fault=on_fault,
         rooms=service.rooms(),  # in time for the first frame
+        settings=settings,
     )
     for problem in problems:
         app.desk.greet(problem)
@@ -73,6 +74,7 @@ def run_console(service: RoomService, settings: Settings, *, on_fault: OnFault =
 
 def _close(app: BackroomsApp, service: RoomService, state: Path) -> str:
     """Everything in the order of the package's shutdown; gives the line for the shell."""
+    app.stop_jobs()
     app.verbs.leave_all()
     with suppress(BackroomsError, OSError):
         save_view(state / "console.json", app.last_view())

@@ -1,9 +1,9 @@
 """Service calls off the loop: they may wait for a disk or a deadline, the screen may not.
 
-Three lanes of named daemon threads, so that a suspend which waits thirty seconds for an entity delays neither a
-reader nor an input. SUBMIT has one thread: inputs reach the service in the order they were typed. Results come
-back as messages; no thread touches a widget. Textual's own workers are not used because leaving would wait for
-them: the loop's executor is joined at its end, whatever the call is waiting for.
+Four lanes of named daemon threads, so that a suspend which waits thirty seconds for an entity delays neither a
+reader nor an input, and a backup of an hour none of them. SUBMIT has one thread: inputs reach the service in the
+order they were typed. Results come back as messages; no thread touches a widget. Textual's own workers are not used
+because leaving would wait for them: the loop's executor is joined at its end, whatever the call is waiting for.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ class Lane(Enum):
 
     SUBMIT = 1
     READ = 2
+    LONG = 3
     VERB = 4
 
 

@@ -23,6 +23,7 @@ HINT_ORDER = {
     Focus.ROOMS: ("room.enter", "menu.actions", "rooms.filter", "rooms.mark", "figures.next", "rooms.sort"),
     Focus.OUTPUT: ("output.search", "output.next", "output.wrap", "output.times", "output.copy-line", "view.zoom"),
     Focus.FIGURES: ("figures.next", "menu.actions"),
+    Focus.DAMAGE: ("menu.actions", "room.export", "figures.next"),
     Focus.INPUT: ("back", "input.send", "input.newline", "input.history-search"),
 }
 """Hints by use in each focus; those that do not fit go from the right."""
@@ -131,10 +132,22 @@ def notice_row(line: NoticeLine | None) -> Row:
 
 
 def foot_rows(
-    width: int, height: int, *, rooms: RoomsModel, latencies: Sequence[float], notices: Sequence[NoticeLine]
+    width: int,
+    height: int,
+    *,
+    rooms: RoomsModel,
+    latencies: Sequence[float],
+    jobs: Sequence[Row],
+    notices: Sequence[NoticeLine],
 ) -> tuple[Row, ...]:
-    """What stands under the room list: the filter, the states, the recent turns, the last notices, the marks."""
-    rows = [row(ink("rule", "─" * width)), _filter_row(width, rooms), _marks_row(rooms)]
+    """What stands under the room list: the filter, the marks, the states, the recent turns, jobs, the last notices.
+
+    Where there is no room for more, the newest job stands beside the marks.
+    """
+    marks = _marks_row(rooms)
+    if jobs and height <= FOOT_ALONE:
+        marks = ends(marks, jobs[-1].fit(width // 2), width)
+    rows = [row(ink("rule", "─" * width)), _filter_row(width, rooms), marks]
     if height > FOOT_ALONE:
         states = rooms.states()
         words = [f"{state} {states[state]}" for state in RoomState if state is not RoomState.TERMINATED]
@@ -149,7 +162,8 @@ def foot_rows(
                 ink("" if recent else "dim", f" {recent[-1]:.3f}s" if recent else "-"),
             ),
         ]
-        last = list(notices)[len(rows) - height :]
+        rows += jobs[-max(1, height - len(rows)) :]
+        last = list(notices)[len(rows) - height :] if len(rows) < height else []
         rows += [notice_row(line) for line in reversed(last)]
     return tuple(rows[:height])
 

@@ -19,14 +19,14 @@ from backrooms_tui.model.units import parse_seconds, parse_size
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A line that was understood."""
+    """A line that was understood. A switch is an option with an empty value."""
 
     verb: str
     room: str | None = None
     """Id prefix as typed."""
     options: Mapping[str, str] = field(default_factory=dict)
     words: tuple[str, ...] = ()
-    """What follows the verb, for the console's own words."""
+    """What follows the verb, where it is not one room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +35,12 @@ class _Grammar:
     help: str
     room: bool = False
     options: Mapping[str, Callable[[str], object]] = field(default_factory=dict)
+    switches: frozenset[str] = frozenset()
+    """Options that take no value."""
     words: int = 0
     """How many plain words may follow."""
-    shell: bool = True
-    """Whether `room.exe` knows the verb too."""
+    exe: str | None = ""
+    """What `room.exe` calls it; empty: the same, None: it does not know it."""
 
 
 def _any(text: str) -> str:
@@ -46,7 +48,7 @@ def _any(text: str) -> str:
 
 
 def _own(usage: str, text: str, words: int = 0) -> _Grammar:
-    return _Grammar(usage, text, words=words, shell=False)
+    return _Grammar(usage, text, words=words, exe=None)
 
 
 VERBS: dict[str, _Grammar] = {
@@ -60,13 +62,38 @@ VERBS: dict[str, _Grammar] = {
     "stats": _Grammar("stats [ROOM]", "statistics of a room", room=True),
     "suspend": _Grammar("suspend [ROOM]", "SUSPEND", room=True),
     "resume": _Grammar("resume [ROOM]", "RESUME", room=True),
-    "destroy": _Grammar("destroy [ROOM]", "DESTROY, after a confirmation", room=True),
+    "destroy": _Grammar(
+        "destroy [ROOM]", "DESTROY, after a confirmation", room=True, switches=frozenset({"confirm", "force"})
+    ),
     "list": _Grammar(
         "list [--state STATE] [--sort ORDER]",
         "filter and sort the list",
         options={"state": _any, "sort": _any},
     ),
-    "leave": _Grammar("leave [ROOM]", "LEAVE a room", room=True, shell=False),
+    "export": _Grammar(
+        "export [ROOM] [--format jsonl|csv|binary|sqlite] [--filter TYPES] [--since T] [--until T] [--output PATH]",
+        "export memory; asks without --output",
+        room=True,
+        options=dict.fromkeys(("format", "filter", "since", "until", "output"), _any),
+    ),
+    "backup": _Grammar(
+        "backup [ROOM] [--compression gzip|xz|zstd|none] [--include-config] [--output PATH]",
+        "back up, onto the shelf without --output",
+        room=True,
+        options=dict.fromkeys(("compression", "output"), _any),
+        switches=frozenset({"include-config"}),
+    ),
+    "restore": _Grammar("restore [PATH]", "bring a room back from an archive", words=1),
+    "recover": _Grammar(
+        "recover [ROOM] [--from-backup]", "RECOVER, after a question", room=True, switches=frozenset({"from-backup"})
+    ),
+    "compact": _Grammar("compact [ROOM]", "compress memory now", room=True),
+    "compare": _Grammar("compare [ROOM [ROOM]]", "two rooms beside each other", words=2),
+    "batch": _Grammar("batch [FILE]", "carry out the commands of a file", words=1),
+    "check": _Grammar("check", "look at every byte of the store", exe="fsck"),
+    "config": _Grammar("config", "settings, and where each came from", exe="config show"),
+    "leave": _Grammar("leave [ROOM]", "LEAVE a room", room=True, exe=None),
+    "jobs": _own("jobs", "what is under way, and what came of the rest"),
     "filter": _own("filter [WORDS]", "as / does", words=32),
     "search": _own("search [TEXT]", "search the output", words=32),
     "theme": _own("theme dark|light|ansi16|mono", "colours", words=1),
@@ -107,6 +134,9 @@ def _split(words: list[str], grammar: _Grammar) -> tuple[dict[str, str], list[st
             plain.append(word)
             continue
         name, equals, value = word[2:].partition("=")
+        if name in grammar.switches and not equals:
+            options[name] = ""
+            continue
         if name not in grammar.options:
             raise UsageError(f"USAGE: {grammar.usage}")
         given = value if equals else next(rest, None)
@@ -132,15 +162,16 @@ def room_config(options: Mapping[str, str], defaults: RoomConfig) -> RoomConfig:
 def equivalent(command: Command, room: str | None = None) -> str:
     """Write the shell command that does the same; empty when there is none. `room` stands in for one left out."""
     grammar = VERBS[command.verb]
-    if not grammar.shell:
+    if grammar.exe is None:
         return ""
-    words = ["room.exe", command.verb]
+    words = ["room.exe", grammar.exe or command.verb]
     target = command.room or room
     if grammar.room:
         words.append(target or "<room_id>")
+    words += [shlex.quote(word) for word in command.words]
     for name, value in command.options.items():
-        words += [f"--{name}", shlex.quote(value)]
-    if command.verb == "destroy":
+        words += [f"--{name}"] if name in grammar.switches else [f"--{name}", shlex.quote(value)]
+    if command.verb == "destroy" and not command.options:
         words.append("--confirm")
     return " ".join(words)
 

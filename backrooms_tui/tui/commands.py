@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from backrooms_tui.model.errors import BackroomsError, UsageError
 from backrooms_tui.model.ids import RoomId, resolve, short
@@ -20,6 +21,9 @@ from .screen import ConsoleScreen
 from .verbs import Verbs
 from .widgets.prompt import Question
 
+if TYPE_CHECKING:
+    from .long_verbs import LongVerbs
+
 
 class Prompts:
     """Asks at the bottom line and carries out what is typed there."""
@@ -32,6 +36,7 @@ class Prompts:
         *,
         defaults: RoomConfig,
         own: Mapping[str, Callable[[Command], None]],
+        long_verbs: Callable[[], LongVerbs],
     ) -> None:
         """`own` carries out the words that belong to the console alone: theme, mouse, help, ledger, redraw, quit."""
         self._screen = screen
@@ -39,6 +44,7 @@ class Prompts:
         self._verbs = verbs
         self._defaults = defaults
         self._own = own
+        self._long = long_verbs
         self._back = Focus.ROOMS
 
     def command(self) -> None:
@@ -105,10 +111,20 @@ class Prompts:
             self._desk.show(targets[0] if targets else None)
         elif verb in ("enter", "leave"):
             (self._verbs.enter if verb == "enter" else self._verbs.leave)(targets[0] if targets else None)
+        elif verb in _SHORT:
+            _SHORT[verb](self._verbs, targets)
+        elif verb == "compare":
+            self._compare(command)
         else:
-            {"suspend": self._verbs.suspend, "resume": self._verbs.resume, "destroy": self._verbs.destroy}[verb](
-                targets
-            )
+            _carry_out_long(self._long(), command, targets)
+
+    def _compare(self, command: Command) -> None:
+        from .looking import comparable, compare_rooms
+
+        ids = [view.record.id for view in self._desk.rooms.views()]
+        named = tuple(resolve(word, ids) for word in command.words)
+        rooms = self._desk.rooms
+        compare_rooms(self._screen, self._desk, named or comparable(self._desk, rooms.targets()))
 
     def _targets(self, command: Command) -> tuple[RoomId, ...]:
         rooms = self._desk.rooms
@@ -161,9 +177,40 @@ class Prompts:
         return True
 
 
+_SHORT: Mapping[str, Callable[[Verbs, Sequence[RoomId]], None]] = {
+    "suspend": Verbs.suspend,
+    "resume": Verbs.resume,
+    "destroy": Verbs.destroy,
+}
+
+
+def _carry_out_long(verbs: LongVerbs, command: Command, targets: Sequence[RoomId]) -> None:
+    """Raises UsageError."""
+    path = command.words[0] if command.words else None
+    match command.verb:
+        case "export":
+            verbs.export_as(targets, command.options)
+        case "backup":
+            verbs.backup_as(targets, command.options)
+        case "restore":
+            verbs.restore(path)
+        case "batch":
+            verbs.batch(path)
+        case "recover":
+            verbs.recover(targets)
+        case "compact":
+            verbs.compact(targets)
+        case "check":
+            verbs.check()
+        case _:
+            verbs.list_jobs()
+
+
 def _equivalent_row(text: str, desk: Desk) -> Row:
     if not text.strip():
-        return row(ink("dim", " create enter suspend resume destroy inspect stats list filter search theme help quit"))
+        return row(
+            ink("dim", " create enter suspend resume export backup restore recover compare batch jobs help quit")
+        )
     try:
         command = parse_command(text)
     except BackroomsError as error:

@@ -33,6 +33,7 @@ class ConsoleActions:
         return {
             "help.open": self._help,
             "ledger.open": self._ledger,
+            "config.open": self._settings,
             "hints.toggle": self._toggle_hints,
             "screen.redraw": self._redraw,
             "console.stop": self._app.action_suspend_process,
@@ -48,6 +49,7 @@ class ConsoleActions:
             "mouse": self._mouse,
             "help": lambda _command: self._help(),
             "ledger": lambda _command: self._ledger(),
+            "config": lambda _command: self._settings(),
             "redraw": lambda _command: self._redraw(),
             "quit": lambda _command: self._ask_to_leave(),
         }
@@ -59,6 +61,11 @@ class ConsoleActions:
 
     def _ledger(self) -> None:
         self._app.handlers.ledger()
+
+    def _settings(self) -> None:
+        from .looking import show_settings
+
+        show_settings(self._app.console_screen, self._app.console_settings)
 
     def _toggle_hints(self) -> None:
         wanted = not self._app.console_view.hints
@@ -73,10 +80,11 @@ class ConsoleActions:
 
     def _ask_to_leave(self) -> None:
         desk = self._app.desk
-        self._app.push_screen(leave_dialog(desk.rooms.views(), desk.status), lambda yes: self._leave() if yes else None)
+        dialog = leave_dialog(desk.rooms.views(), desk.figures.status, self._app.open_jobs())
+        self._app.push_screen(dialog, lambda yes: self._leave() if yes else None)
 
     def _interrupt(self) -> None:
-        """ctrl+c: drop the draft or copy the selection; a second one at once leaves."""
+        """ctrl+c: drop the draft, copy the selection or cancel the newest job; a second one at once leaves."""
         now = time.monotonic()
         again, self._interrupted_at = now - self._interrupted_at < INTERRUPT_SECONDS, now
         screen, desk = self._app.console_screen, self._app.desk
@@ -88,6 +96,8 @@ class ConsoleActions:
             screen.log_view.action_copy_line()
         elif again:
             self._leave()
+        elif (job := self._app.cancel_newest_job()) is not None:
+            desk.say(f"CANCELLING {job.verb}. ctrl+c AGAIN LEAVES.", severity="WARN", room_id=job.room_id)
         else:
             desk.say("ctrl+c AGAIN LEAVES. q ASKS FIRST.")
 

@@ -24,6 +24,7 @@ from textual.message import Message
 from textual.messages import ExitApp
 from textual.theme import Theme
 
+from backrooms_tui.config.settings import Settings
 from backrooms_tui.model.errors import BackroomsError, UsageError
 from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.room import RoomConfig
@@ -50,6 +51,8 @@ from .view_state import ViewState
 
 if TYPE_CHECKING:
     from .input.box import InputBox
+    from .jobs import Job
+    from .long_verbs import LongVerbs
 
 TRUECOLOUR = MappingProxyType({"TERM": "xterm-256color", "COLORTERM": "truecolor"})
 
@@ -94,8 +97,9 @@ class BackroomsApp(App[int]):
         clock: Callable[[], int] = time.time_ns,
         on_fault: OnFault = unwritten_fault,
         rooms: list[RoomView] | None = None,
+        settings: Settings | None = None,
     ) -> None:
-        """`rooms` are shown in the first frame; without them they are read after it."""
+        """`rooms` are shown in the first frame; without them they are read after it. `settings` are only shown."""
         self._first_rooms = rooms
         self.console_view = view or ViewState()
         palette = fitting_theme(environ, self.console_view.theme)
@@ -118,11 +122,14 @@ class BackroomsApp(App[int]):
         self.console_screen = screen = ConsoleScreen(RoomsModel(), lambda: self.desk.now, drafts)
         self.desk = Desk(screen, service, self.console_calls, keymap or Keymap.default(), clock)
         self.desk.retitle = self._retitle
-        defaults = defaults or RoomConfig()
+        self.console_settings = settings or Settings()
+        self._service, self._operator, self._clock = service, operator, clock
+        self._defaults = defaults = defaults or RoomConfig()
+        self._long_verbs: LongVerbs | None = None
         self.verbs = Verbs(screen, self.desk, service, self.console_calls, operator=operator, defaults=defaults)
         own = ConsoleActions(self)
-        prompts = Prompts(screen, self.desk, self.verbs, defaults=defaults, own=own.words())
-        self.handlers = Handlers(screen, self.desk, self.verbs, prompts)
+        prompts = Prompts(screen, self.desk, self.verbs, defaults=defaults, own=own.words(), long_verbs=self.long_verbs)
+        self.handlers = Handlers(screen, self.desk, self.verbs, prompts, self.long_verbs)
         table = self.handlers.table(own.actions())
         self.router = KeyRouter(screen, lambda: self.screen, self.desk.keymap, table)
         self.desk.hold_keys, self.desk.release_keys = self.router.hold, self.router.release
@@ -136,6 +143,35 @@ class BackroomsApp(App[int]):
     def console_driver(self) -> Driver | None:
         """The running driver; None before and after."""
         return self._driver
+
+    def long_verbs(self) -> LongVerbs:
+        """The verbs that run as jobs; loaded when the first of them is asked for."""
+        if self._long_verbs is None:
+            from .long_verbs import LongVerbs
+
+            self._long_verbs = LongVerbs(
+                self.console_screen,
+                self.desk,
+                self._service,
+                self.console_calls,
+                self._clock,
+                operator=self._operator,
+                defaults=self._defaults,
+            )
+        return self._long_verbs
+
+    def open_jobs(self) -> tuple[Job, ...]:
+        """Jobs that have not ended, oldest first."""
+        return self._long_verbs.jobs.open if self._long_verbs is not None else ()
+
+    def cancel_newest_job(self) -> Job | None:
+        """Cancel the job that was started last; None when none runs."""
+        return self._long_verbs.jobs.cancel_newest() if self._long_verbs is not None else None
+
+    def stop_jobs(self) -> None:
+        """Cancel all jobs and wait for them a little; for after the loop, before the threads are stopped."""
+        if self._long_verbs is not None:
+            self._long_verbs.jobs.stop()
 
     def wear(self, palette: str) -> None:
         """Change the colours."""

@@ -27,8 +27,10 @@ from backrooms_tui.model.events import (
     TurnStarted,
 )
 from backrooms_tui.model.ids import RoomId
+from backrooms_tui.model.reports import BackupInfo
 from backrooms_tui.model.units import NS
-from backrooms_tui.model.views import RoomView, RunningTurn, ServiceStatus, StoreFacts
+from backrooms_tui.model.value import changed
+from backrooms_tui.model.views import RoomView, RunningTurn
 from backrooms_tui.service import RoomService
 
 from . import chrome
@@ -39,6 +41,7 @@ from .keymap import Keymap
 from .log.pages import CallableSource
 from .notices import Ledger, NoticeLine
 from .painting import paint_figures, paint_foot, paint_header, paint_output
+from .reading import Figures, read_figures, read_shelf
 from .rows import Row
 from .safe import SafeText
 from .screen import ConsoleScreen
@@ -50,7 +53,6 @@ FIGURES_SECONDS = 1.0
 """The figures are read anew at most this often."""
 PEEK_SECONDS = 0.06
 """How long the cursor rests on a room before its memory is read."""
-MEMORY_ENTRIES = 40
 
 
 class Desk:
@@ -65,8 +67,9 @@ class Desk:
         self.keymap = keymap
         self.page = Page.INSPECT
         self.now = clock()
-        self.status: ServiceStatus | None = None
-        self.facts: StoreFacts | None = None
+        self.figures = Figures()
+        self.job_lines: Callable[[int], Sequence[Row]] = lambda _width: ()
+        """Rows of the jobs that run, for a width."""
         self.retitle: Callable[[RoomView | None], None] = lambda _view: None
         self.hold_keys: Callable[[], None] = lambda: None
         self.release_keys: Callable[..., None] = lambda **_: None
@@ -78,7 +81,8 @@ class Desk:
         self._touched: set[RoomId] = set()
         self._fetching = False
         self._figures_timer_set = False
-        self._entries: tuple[MemoryEntry, ...] = ()
+        self._settled = False
+        """Whether the first frame is drawn: the shelf is not looked at before."""
         self._turn: RunningTurn | None = None
         self._turn_timer: Timer | None = None
 
@@ -89,7 +93,9 @@ class Desk:
 
     def resume_pending(self) -> None:
         """Let the inputs that an earlier owner left behind run, and have entities ready to start."""
+        self._settled = True
         self._calls.run(self._service.resume_pending, lambda _: None, self.refused)
+        self._read_shelf()
 
     def begin(self, rooms: list[RoomView] | None, then: Callable[[], None]) -> None:
         """Show the rooms that were read before the start, or read them now."""
@@ -136,12 +142,13 @@ class Desk:
         """Put a room into the output pane, with the input box when it is entered; `focus` gives that the focus."""
         if room_id != self.tabs.shown:
             self.tabs.show(room_id)
-            self._entries = ()
+            self.figures = Figures(self.figures.status, self.figures.facts)
             source = None if room_id is None else CallableSource(partial(self._service.read, room_id))
             self._screen.log_view.open(room_id, source=source)
+            self._read_shelf()
         self._screen.call_later(self._show_input, focus=focus)
         self.paint()
-        self._figures_soon()
+        self.figures_soon()
 
     async def _show_input(self, *, focus: bool) -> None:
         """Goes by what is true when the screen's loop comes to it: the box takes a moment to be built."""
@@ -209,7 +216,7 @@ class Desk:
         view = self.shown
         if view is None:
             return None
-        return Subject(view, self.now, self.facts, self.status, self.recent(view.record.id), self._entries)
+        return Subject(view, self.now, self.figures, self.recent(view.record.id))
 
     def paint(self) -> None:
         """Draw everything around the list and the log; panes write only the lines that differ."""
@@ -313,7 +320,7 @@ class Desk:
             self._peek()
         self.paint()
         if any(view.record.id == self.tabs.shown for view in views):
-            self._figures_soon()
+            self.figures_soon()
         self._fetch()
 
     def _fetch_failed(self, error: BackroomsError) -> None:
@@ -335,29 +342,33 @@ class Desk:
         if self._screen.focus_kind() in (Focus.ROOMS, None) or self.tabs.shown is None:
             self.show(self.rooms.cursor)
 
-    def _figures_soon(self) -> None:
+    def figures_soon(self) -> None:
+        """Read the figures anew within a second."""
         if not self._figures_timer_set:
             self._figures_timer_set = True
             self._screen.set_timer(FIGURES_SECONDS, self._read_figures, name="figures")
 
     def _read_figures(self) -> None:
         self._figures_timer_set = False
-        room_id = self.tabs.shown
-        wanted = room_id if self.page is Page.MEMORY else None
-        self._calls.run(partial(self._figures_of, wanted), self._figures_read, self.refused, lane=Lane.READ)
+        work = partial(read_figures, self._service, self.tabs.shown, memory=self.page is Page.MEMORY)
+        self._calls.run(work, partial(self._figures_read, self.tabs.shown), self.refused, lane=Lane.READ)
+        self._read_shelf()
 
-    def _figures_of(self, room_id: RoomId | None) -> tuple[ServiceStatus, StoreFacts, tuple[MemoryEntry, ...]]:
-        """In a thread of the READ lane."""
-        entries: tuple[MemoryEntry, ...] = ()
-        if room_id is not None:
-            try:
-                entries = tuple(self._service.read(room_id, limit=MEMORY_ENTRIES))
-            except RoomNotFound:
-                entries = ()
-        return self._service.status(), self._service.store_facts(), entries
-
-    def _figures_read(self, answer: tuple[ServiceStatus, StoreFacts, tuple[MemoryEntry, ...]]) -> None:
-        self.status, self.facts, self._entries = answer
-        reason = self.status.read_only_because
+    def _figures_read(self, room_id: RoomId | None, read: Figures) -> None:
+        entries = read.entries if room_id == self.tabs.shown else self.figures.entries
+        self.figures = changed(read, entries=entries, backups=self.figures.backups)
+        reason = read.status.read_only_because if read.status is not None else None
         self._screen.show_banner((Row((("", SafeText.of(f" STORE READ-ONLY: {reason}")),)),) if reason else ())
         self.paint()
+
+    def _read_shelf(self) -> None:
+        room_id = self.tabs.shown
+        if self._settled and room_id is not None:
+            work = partial(read_shelf, self._service, room_id)
+            self._calls.run(work, partial(self._shelf_read, room_id), self.refused, lane=Lane.READ)
+
+    def _shelf_read(self, room_id: RoomId, backups: tuple[BackupInfo, ...] | None) -> None:
+        if room_id == self.tabs.shown:
+            self.figures = changed(self.figures, backups=backups)
+            paint_figures(self._screen, self)
+            paint_output(self._screen, self)

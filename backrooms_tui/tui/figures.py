@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
+from pathlib import PurePath
 
 from backrooms_tui.model.entries import MemoryEntry
 from backrooms_tui.model.limits import INPUT_QUEUE_DEPTH, MAX_INPUT_SIZE, MEMORY_ENTRIES_MAX
-from backrooms_tui.model.room import Damage
+from backrooms_tui.model.reports import BackupInfo
+from backrooms_tui.model.room import RoomRecord
 from backrooms_tui.model.units import NS, format_age, format_size, format_size_short, format_time
 from backrooms_tui.model.value import value
 from backrooms_tui.model.views import RoomView, ServiceStatus, StoreFacts
 
+from .reading import Figures
 from .rows import EMPTY, Row, Run, foreign, ink, row
 from .signs import SIGNS, bar, sparkline
 
@@ -39,19 +42,20 @@ class Subject:
     view: RoomView
     now: int
     """Nanoseconds since the epoch."""
-    facts: StoreFacts | None = None
-    status: ServiceStatus | None = None
+    figures: Figures = Figures()
     latencies: tuple[float, ...] = ()
     """Seconds of the turns seen in this session, oldest first."""
-    entries: tuple[MemoryEntry, ...] = ()
-    """The room's last entries, for MEMORY."""
 
 
 def page_rows(page: Page, subject: Subject, width: int) -> tuple[Row, ...]:
     """Give the rows of a page for a pane `width` cells wide."""
     rows = _PAGES[page](subject, width)
-    damage = subject.view.record.damage
-    return (*damage_rows(damage), *rows) if damage is not None else rows
+    damaged = subject.view.record.damage is not None
+    return (
+        (row(ink("state-corrupted", "CORRUPTED"), ink("dim", "  by its last sound record:")), *rows)
+        if damaged
+        else rows
+    )
 
 
 def state_run(view: RoomView, *, padded: int = 0) -> Run:
@@ -98,11 +102,17 @@ def _inspect(subject: Subject, width: int) -> tuple[Row, ...]:
             _label("MEMORY"),
             ink("", f"{format_size_short(record.memory_usage)} / {format_size_short(record.config.memory_limit)}"),
             ink("dim", f"  {used:.1%}  ENTRIES "),
-            ink("", str(record.tail.seq)),
+            ink("", str(record.entries)),
         ),
         row(_label(""), *_meter(used, max(8, min(width - 9, 32)))),
-        _pairs(("IN", record.counters.inputs), ("OUT", record.counters.outputs), ("SILENT", record.counters.silent)),
-        _pairs(("ERR", record.counters.errors), ("P95", _seconds(record.latencies.percentile(0.95)))),
+        _pairs(
+            ("IN", record.counters.inputs),
+            ("OUT", record.counters.outputs),
+            ("SILENT", record.counters.silent),
+            ("ERR", record.counters.errors),
+        ),
+        _pairs(("P95", _seconds(record.latencies.percentile(0.95))), ("RATIO", compression_ratio(record))),
+        _backup(subject),
         row(
             _label("CREATOR"),
             foreign("", f"{record.creation.user}@{record.creation.host}"),
@@ -115,7 +125,30 @@ def _inspect(subject: Subject, width: int) -> tuple[Row, ...]:
         rows.append(row(_label("BY"), foreign("", f"{record.suspension.by} {format_time(record.suspension.at)}")))
     if record.last_error:
         rows.append(row(_label("ERROR"), foreign("error", record.last_error)))
-    return (*rows, *_seal(subject.status))
+    return (*rows, *_seal(subject.figures.status))
+
+
+def compression_ratio(record: RoomRecord) -> str:
+    """`2.44 (zstd)`, `1.0 (uncompressed)`"""
+    ratio = record.memory_plain / record.memory_usage if record.memory_usage else 1.0
+    return f"{ratio:.2f} ({record.config.compression})" if ratio > 1.0 else "1.0 (uncompressed)"
+
+
+def _backup(subject: Subject) -> Row:
+    """The newest on the shelf."""
+    backups = subject.figures.backups
+    if backups is None:
+        return row(_label("BACKUP"), ink("dim", "-"))
+    if not backups:
+        return row(_label("BACKUP"), ink("dim", "NONE ON THE SHELF"))
+    return row(_label("BACKUP"), *backup_runs(backups[0], subject.now))
+
+
+def backup_runs(backup: BackupInfo, now: int) -> tuple[Run, ...]:
+    """`2026-01-08-0300  3h old  187M`"""
+    name = PurePath(backup.path).name.split(".", 1)[0]
+    age = format_age((now - backup.taken_at) / NS)
+    return foreign("", name), ink("dim", f"  {age} old  {format_size_short(backup.size)}")
 
 
 def _seal(status: ServiceStatus | None) -> tuple[Row, ...]:
@@ -131,8 +164,12 @@ def _stats(subject: Subject, width: int) -> tuple[Row, ...]:
     rows = [
         _pairs(("INPUTS", counters.inputs), ("OUTPUTS", counters.outputs), ("SILENT", counters.silent)),
         _pairs(("ERRORS", counters.errors), ("TIMEOUT", counters.timeouts), ("CRASH", counters.crashes)),
-        _pairs(("INVALID", counters.invalid_inputs), ("QUEUE", f"{subject.view.queue_depth}/{INPUT_QUEUE_DEPTH}")),
-        EMPTY,
+        _pairs(
+            ("INVALID", counters.invalid_inputs),
+            ("QUEUE", f"{subject.view.queue_depth}/{INPUT_QUEUE_DEPTH}"),
+            ("USAGE", f"{record.memory_usage / record.config.memory_limit:.1%}"),
+        ),
+        _pairs(("ENTRIES", record.entries), ("RATIO", compression_ratio(record))),
         _pairs(
             ("AVG", _seconds(latencies.average)),
             ("P50", _seconds(latencies.percentile(0.5))),
@@ -149,7 +186,8 @@ def _stats(subject: Subject, width: int) -> tuple[Row, ...]:
             ink("dim", f"  {recent[-1]:.3f}s" if recent else " -"),
         ),
     ]
-    return (*rows, EMPTY, *_persistence(subject.facts)) if subject.facts is not None else tuple(rows)
+    facts = subject.figures.facts
+    return (*rows, *(_persistence(facts) if facts is not None else ()), _backup(subject))
 
 
 def _persistence(facts: StoreFacts) -> tuple[Row, ...]:
@@ -178,28 +216,15 @@ def _config(subject: Subject, width: int) -> tuple[Row, ...]:
 
 def _memory(subject: Subject, width: int) -> tuple[Row, ...]:
     del width
-    if not subject.entries:
+    if not subject.figures.entries:
         return (row(ink("dim", "NO ENTRIES.")),)
-    return tuple(_entry(entry) for entry in reversed(subject.entries))
+    return tuple(_entry(entry) for entry in reversed(subject.figures.entries))
 
 
 def _entry(entry: MemoryEntry) -> Row:
     first = entry.content.split("\n", 1)[0][:200]
     style = "error" if entry.type.name == "ERROR" else ""
     return row(ink("dim", f"{entry.seq:>5} "), ink("dim", f"{entry.type.name[:6]:<7}"), foreign(style, first))
-
-
-def damage_rows(damage: Damage) -> tuple[Row, ...]:
-    """Say what is wrong with a room that cannot be entered."""
-    return (
-        row(ink("error", "CORRUPTED"), ink("dim", "  CANNOT BE ENTERED")),
-        row(_label("TYPE", 10), foreign("error", damage.type)),
-        row(_label("OFFSET", 10), ink("", f"0x{damage.offset:08X}")),
-        row(_label("WHERE", 10), foreign("", damage.where)),
-        row(_label("DETECTED", 10), ink("", format_time(damage.detected_at))),
-        row(ink("", "MANUAL INTERVENTION REQUIRED.")),
-        EMPTY,
-    )
 
 
 _PAGES: dict[Page, Callable[[Subject, int], tuple[Row, ...]]] = {

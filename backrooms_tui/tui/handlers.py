@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import TYPE_CHECKING
 
 from backrooms_tui.model.entries import MemoryEntry
+from backrooms_tui.model.errors import BackroomsError
 from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.states import Verb, allowed
 
@@ -20,17 +22,32 @@ from .rows import Row, ink, row
 from .screen import ConsoleScreen
 from .verbs import Verbs
 
+if TYPE_CHECKING:
+    from .long_verbs import LongVerbs
+
 Handler = Callable[[], None]
+
+_BY_STATE = {
+    "room.suspend": Verb.SUSPEND,
+    "room.resume": Verb.RESUME,
+    "room.destroy": Verb.DESTROY,
+    "room.recover": Verb.RECOVER,
+}
+"""Actions that the state of a room may not allow."""
+_OF_ROOMS = frozenset({*_BY_STATE, "room.export", "room.backup", "room.compact", "room.compare"})
 
 
 class Handlers:
     """The console's own actions: moving, marking, menus, panes. Rooms' verbs are in `Verbs`."""
 
-    def __init__(self, screen: ConsoleScreen, desk: Desk, verbs: Verbs, prompts: Prompts) -> None:
+    def __init__(
+        self, screen: ConsoleScreen, desk: Desk, verbs: Verbs, prompts: Prompts, long_verbs: Callable[[], LongVerbs]
+    ) -> None:
         self._screen = screen
         self._desk = desk
         self._verbs = verbs
         self._prompts = prompts
+        self._long = long_verbs
         self._table: dict[str, Handler] = {}
 
     def table(self, console: Mapping[str, Handler]) -> dict[str, Handler]:
@@ -45,6 +62,15 @@ class Handlers:
             "room.resume": lambda: verbs.resume(self.targets()),
             "room.leave": lambda: verbs.leave(desk.tabs.shown),
             "room.destroy": lambda: verbs.destroy(self.targets()),
+            "room.export": lambda: self._long().export(self.targets()),
+            "room.backup": lambda: self._long().backup(self.targets()),
+            "room.restore": lambda: self._long().restore(),
+            "room.recover": lambda: self._long().recover(self.targets()),
+            "room.compact": lambda: self._long().compact(self.targets()),
+            "room.compare": self._compare,
+            "room.batch": lambda: self._long().batch(),
+            "store.check": lambda: self._long().check(),
+            "jobs.open": lambda: self._long().list_jobs(),
             "menu.actions": self.actions_menu,
             "rooms.filter": prompts.filter,
             "rooms.sort": self.sort_menu,
@@ -136,6 +162,14 @@ class Handlers:
         else:
             screen.show_pane(Focus.ROOMS)
 
+    def _compare(self) -> None:
+        from .looking import comparable, compare_rooms
+
+        try:
+            compare_rooms(self._screen, self._desk, comparable(self._desk, self.targets()))
+        except BackroomsError as error:
+            self._desk.refused(error)
+
     def _show_entry(self, entry: MemoryEntry) -> None:
         from .dialogs.overlay import entry_sheet
 
@@ -151,11 +185,11 @@ class Handlers:
             self._table[action_id]()
 
     def _refusal(self, action_id: str, targets: tuple[RoomId, ...]) -> str:
-        verb = {"room.suspend": Verb.SUSPEND, "room.resume": Verb.RESUME, "room.destroy": Verb.DESTROY}.get(action_id)
+        if action_id in _OF_ROOMS and not targets:
+            return "NO ROOM"
+        verb = _BY_STATE.get(action_id)
         if verb is None:
             return ""
-        if not targets:
-            return "NO ROOM"
         views = [view for room_id in targets if (view := self._desk.rooms.view(room_id)) is not None]
         return (
             ""

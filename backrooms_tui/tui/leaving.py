@@ -5,17 +5,37 @@ Without a daemon this console is the owner: its entities stop with it, the rooms
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
+from backrooms_tui.model.ids import short
 from backrooms_tui.model.views import RoomView, ServiceStatus
 
-from .dialogs.confirm import Confirm
 from .rows import Row, ink, row
 
+if TYPE_CHECKING:
+    from .dialogs.confirm import Confirm
+    from .jobs import Job
 
-def leave_dialog(views: Iterable[RoomView], status: ServiceStatus | None) -> Confirm:
+
+def leave_dialog(views: Iterable[RoomView], status: ServiceStatus | None, jobs: Sequence[Job]) -> Confirm:
     """Ask, saying what will happen; dismissed with True when the operator leaves."""
-    return Confirm(row(ink("title", "LEAVE THE CONSOLE")), _plan(list(views), status), key="y", verb="LEAVE")
+    from .dialogs.confirm import Confirm
+
+    plan = (*_plan(list(views), status), *_cancelled(jobs))
+    return Confirm(row(ink("title", "LEAVE THE CONSOLE")), plan, key="y", verb="LEAVE")
+
+
+def _cancelled(jobs: Sequence[Job]) -> tuple[Row, ...]:
+    if not jobs:
+        return ()
+    words = ", ".join(f"{job.verb} {short(job.room_id)}" if job.room_id else job.verb for job in jobs)
+    return (
+        row(
+            ink("warn", f"  {len(jobs)} {'JOB IS' if len(jobs) == 1 else 'JOBS ARE'} CANCELLED, LEAVING NO HALF FILE:")
+        ),
+        row(ink("", f"  {words}")),
+    )
 
 
 def _plan(views: list[RoomView], status: ServiceStatus | None) -> tuple[Row, ...]:

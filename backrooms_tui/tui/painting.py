@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from backrooms_tui.model.ids import short
+from backrooms_tui.model.views import RoomView
 
 from . import chrome
-from .figures import damage_rows, page_rows
+from .figures import page_rows
 from .rows import EMPTY, ink, row
 from .screen import ConsoleScreen
+from .widgets.pane import Painter
 
 if TYPE_CHECKING:
     from .desk import Desk
@@ -21,7 +23,12 @@ def paint_header(screen: ConsoleScreen, desk: Desk) -> None:
     screen.header.draw(
         lambda size: (
             chrome.header_row(
-                size.width, rooms=desk.rooms, memory=memory, status=desk.status, facts=desk.facts, now=desk.now
+                size.width,
+                rooms=desk.rooms,
+                memory=memory,
+                status=desk.figures.status,
+                facts=desk.figures.facts,
+                now=desk.now,
             ),
         )
     )
@@ -33,22 +40,38 @@ def paint_foot(screen: ConsoleScreen, desk: Desk) -> None:
     """What stands under the room list."""
     latencies, notices = desk.recent(desk.tabs.shown), desk.ledger.lines()
     screen.foot.draw(
-        lambda size: chrome.foot_rows(size.width, size.height, rooms=desk.rooms, latencies=latencies, notices=notices)
+        lambda size: chrome.foot_rows(
+            size.width,
+            size.height,
+            rooms=desk.rooms,
+            latencies=latencies,
+            jobs=desk.job_lines(size.width),
+            notices=notices,
+        )
     )
 
 
 def paint_output(screen: ConsoleScreen, desk: Desk) -> None:
     """The tabs above the log, the status below it, and the damage of a room that has no log to show."""
     shown, status = desk.shown, screen.log_view.status()
-    damage = shown.record.damage if shown is not None else None
+    damaged = shown is not None and shown.record.damage is not None
     follow = "FOLLOW" if status.follow else f"HELD +{status.new} NEW"
     right = row(ink("dim" if status.follow else "accent", follow)) if shown else EMPTY
+    if damaged:
+        right = row(ink("error", "CANNOT BE ENTERED"))
     tabs = list(desk.tabs)
     views = [desk.rooms.view(tab.room_id) for tab in tabs]
     width = screen.output_frame.size.width - right.cell_len - 8
     screen.output_frame.top.show(chrome.tab_title(tabs, shown, views, width), right)
-    screen.log_foot.draw(lambda size: (chrome.log_foot_row(size.width, status) if shown and damage is None else EMPTY,))
-    screen.show_damage(damage_rows(damage) if damage is not None else ())
+    screen.log_foot.draw(lambda size: (chrome.log_foot_row(size.width, status) if shown and not damaged else EMPTY,))
+    screen.show_damage(_damage_painter(shown, desk) if shown is not None and damaged else None)
+
+
+def _damage_painter(view: RoomView, desk: Desk) -> Painter:
+    from .corrupted import corrupted_rows
+
+    backups, now = desk.figures.backups, desk.now
+    return lambda size: corrupted_rows(view, backups, now, size.width)
 
 
 def paint_figures(screen: ConsoleScreen, desk: Desk) -> None:

@@ -23,7 +23,7 @@ from .rooms_model import RoomsModel
 from .rows import EMPTY, Row, row
 from .widgets.browser import RoomBrowser
 from .widgets.frame import Frame
-from .widgets.pane import INKS, RowsPane
+from .widgets.pane import INKS, Painter, RowsPane
 from .widgets.prompt import Prompt
 
 if TYPE_CHECKING:
@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 
 class FiguresPane(RowsPane, can_focus=True):
     """INSPECT, STATS, CONFIG, MEMORY."""
+
+
+class DamagePane(RowsPane, can_focus=True):
+    """A CORRUPTED room, where its output would be."""
 
 
 class ConsoleScreen(Screen[None]):
@@ -58,7 +62,7 @@ class ConsoleScreen(Screen[None]):
         self.foot = RowsPane(id="rooms-foot")
         self.figures = FiguresPane(id="figures")
         self.log_view = LogView(id="log")
-        self.damage = RowsPane(id="damage")
+        self.damage = DamagePane(id="damage")
         self.log_foot = RowsPane(id="log-foot")
         self.hints = RowsPane(id="hints")
         self.notice = RowsPane(id="notice")
@@ -101,6 +105,8 @@ class ConsoleScreen(Screen[None]):
             return None
         if focused is self.log_view:
             return Focus.OUTPUT
+        if focused is self.damage:
+            return Focus.DAMAGE
         if focused is self.figures:
             return Focus.FIGURES
         if self.input_box is not None and focused is not None and self.input_box in focused.ancestors_with_self:
@@ -122,6 +128,7 @@ class ConsoleScreen(Screen[None]):
         if self.figures_frame.display and self.arrangement is not Layout.NARROW:
             kinds.append(Focus.FIGURES)
         here = self.focus_kind() or Focus.ROOMS
+        here = Focus.OUTPUT if here is Focus.DAMAGE else here
         place = kinds.index(here) if here in kinds else 0
         self.show_pane(kinds[(place + step) % len(kinds)])
 
@@ -129,7 +136,7 @@ class ConsoleScreen(Screen[None]):
         """Give the whole width to the output, or take it back."""
         self._zoomed = not self._zoomed
         if self._zoomed and self.focus_kind() is not Focus.INPUT:
-            self.set_focus(self.log_view)
+            self.set_focus(self._pane(Focus.OUTPUT))
         self.lay_out(self.size.width, self.size.height)
 
     def show_hints(self, *, wanted: bool) -> None:
@@ -196,16 +203,20 @@ class ConsoleScreen(Screen[None]):
         _display(self.banner, wanted=bool(rows))
         self.banner.show(rows)
 
-    def show_damage(self, rows: tuple[Row, ...]) -> None:
-        """Put rows where the log would be; none shows the log again."""
-        _display(self.damage, wanted=bool(rows))
-        _display(self.log_view, wanted=not rows)
-        self.damage.show(rows)
+    def show_damage(self, painter: Painter | None) -> None:
+        """Put what a painter makes where the log would be; None shows the log again. The focus stays in the place."""
+        here = self.focused in (self.damage, self.log_view)
+        _display(self.damage, wanted=painter is not None)
+        _display(self.log_view, wanted=painter is None)
+        self.damage.draw(painter or (lambda _size: ()))
+        if here and self.focused is not self._pane(Focus.OUTPUT):
+            self.set_focus(self._pane(Focus.OUTPUT))
 
     def _pane(self, kind: Focus) -> Widget:
         if kind is Focus.INPUT and self.input_box is not None and self._input_wanted:
             return self.input_box.editor
-        panes = {Focus.OUTPUT: self.log_view, Focus.FIGURES: self.figures}
+        output = self.damage if self.damage.display else self.log_view
+        panes: dict[Focus, Widget] = {Focus.OUTPUT: output, Focus.DAMAGE: output, Focus.FIGURES: self.figures}
         return panes.get(kind, self.browser)
 
 

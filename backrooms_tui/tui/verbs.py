@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from backrooms_tui.model.errors import BackroomsError
+from backrooms_tui.model.errors import BackroomsError, RoomCorrupted
 from backrooms_tui.model.ids import RoomId, short
 from backrooms_tui.model.room import RoomConfig
 from backrooms_tui.model.states import Verb, allowed
@@ -123,10 +123,12 @@ class Verbs:
         views = self._views(rooms)
         app, desk = self._screen.app, self._desk
         if len(views) == 1:
-            app.push_screen(DestroyRoom(views[0], desk.now), lambda one: self._destroy((one,) if one else ()))
+            backups = desk.figures.backups if desk.tabs.shown == views[0].record.id else None
+            dialog = DestroyRoom(views[0], desk.now, None if backups is None else len(backups))
+            app.push_screen(dialog, lambda one: self._destroy((one,) if one else ()))
         elif views:
-            dialog = DestroyRooms(views, total=desk.rooms.total, now=desk.now)
-            app.push_screen(dialog, lambda several: self._destroy(several or ()))
+            plan = DestroyRooms(views, total=desk.rooms.total, now=desk.now)
+            app.push_screen(plan, lambda several: self._destroy(several or ()))
 
     def submit(self, message: InputBox.Submitted) -> None:
         """Hand an input over, in the order of typing. `exit` leaves the room instead."""
@@ -167,6 +169,8 @@ class Verbs:
     def _not_entered(self, error: BackroomsError) -> None:
         self._desk.release_keys(keep=False)
         self._desk.refused(error)
+        if isinstance(error, RoomCorrupted):
+            self._screen.show_pane(Focus.OUTPUT)  # where it says what is wrong and what can be done
 
     def _left(self, view: RoomView) -> None:
         self._desk.rooms.put(view)

@@ -6,12 +6,18 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import sees
+from conftest import comes, sees
 from fleet import Fleet
 from textual.pilot import Pilot
 
 LARGE, SMALL, HUGE = (120, 40), (80, 24), (200, 50)
 END = "END OF OUTPUT"
+
+
+@pytest.fixture(autouse=True)
+def at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dialogs show where a relative path leads."""
+    monkeypatch.chdir("/")
 
 
 def steps(*keys: str, first: str = END, then: str | None = None) -> Callable[[Pilot[Any]], Any]:
@@ -22,6 +28,7 @@ def steps(*keys: str, first: str = END, then: str | None = None) -> Callable[[Pi
         await pilot.press(*keys)
         if then is not None:
             await sees(pilot, then)
+        await comes(pilot, lambda: pilot.app.desk.tabs.shown is None or pilot.app.desk.figures.backups is not None)
         await pilot.pause()
 
     return run
@@ -51,7 +58,22 @@ def steps(*keys: str, first: str = END, then: str | None = None) -> Callable[[Pi
         pytest.param(LARGE, ("i",), END, "INVALID", id="stats"),
         pytest.param(LARGE, ("i", "i"), END, "COMPRESSION", id="config"),
         pytest.param(LARGE, ("i", "i", "i"), END, "OUTPUT [WARN]", id="memory"),
-        pytest.param(LARGE, ("j",) * 6, END, "CHECKSUM_MISMATCH", id="corrupted"),
+        pytest.param(LARGE, ("j",) * 6, END, "DATA LOSS", id="corrupted"),
+        pytest.param(SMALL, (*("j",) * 6, "tab"), "P95", "DATA LOSS", id="corrupted-80x24"),
+        pytest.param(LARGE, ("x",), END, "WRITES", id="export"),
+        pytest.param(SMALL, ("x",), "P95", "WRITES", id="export-80x24"),
+        pytest.param(LARGE, ("space", "space", "a", "b"), END, "BACKUP 2 ROOMS", id="backup-several"),
+        pytest.param(SMALL, ("a", "t"), "P95", "RESTORE FROM BACKUP", id="restore-80x24"),
+        pytest.param(LARGE, ("a", "B"), END, "BATCH FROM FILE", id="batch"),
+        pytest.param(LARGE, (*("j",) * 6, "a", "v"), END, "CHECK AGAIN:", id="recover"),
+        pytest.param(SMALL, (*("j",) * 6, "a", "v"), "P95", "CHECK AGAIN:", id="recover-80x24"),
+        pytest.param(LARGE, ("space", "j", "c"), END, "ROOMS ARE ISOLATED", id="compare"),
+        pytest.param(SMALL, ("space", "j", "c"), "P95", "DELTA", id="compare-80x24"),
+        pytest.param(LARGE, ("c",), END, "type to narrow", id="compare-pick"),
+        pytest.param(LARGE, ("a", "o"), END, "persistence.backend", id="settings"),
+        pytest.param(SMALL, ("a", "o"), "P95", "persistence.backend", id="settings-80x24"),
+        pytest.param(SMALL, ("a",), "P95", "CREATE ROOM", id="actions-80x24"),
+        pytest.param(LARGE, ("J",), END, "NO JOBS", id="jobs-none"),
         pytest.param(LARGE, ("q",), END, "ROOMS KEEP THEIR MEMORY", id="leave"),
         pytest.param(LARGE, ("p", "j", "p", "L"), END, "LEDGER", id="ledger"),
         pytest.param((58, 14), (), "NEED 60x16", None, id="too-small"),

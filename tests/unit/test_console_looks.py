@@ -17,6 +17,7 @@ from backrooms_tui.model.value import changed
 from backrooms_tui.tui.figures import Page, Subject, page_rows
 from backrooms_tui.tui.layout import Layout, choose, room_columns
 from backrooms_tui.tui.leaving import exit_line
+from backrooms_tui.tui.reading import Figures
 from backrooms_tui.tui.rows import Row, ends, foreign, ink, row
 from backrooms_tui.tui.signs import SIGNS, bar, sparkline
 from backrooms_tui.tui.terminal import fitting_theme, title_sequence
@@ -117,16 +118,17 @@ def test_figures_are_true_to_the_record_in_every_state(page: Page) -> None:
     fleet = Fleet()
     for view in fleet.rooms():
         entries = tuple(fleet.read(view.record.id))
-        rows = page_rows(page, Subject(view, NOW, fleet.store_facts(), fleet.status(), (0.5, 1.0), entries), 40)
+        read = Figures(fleet.status(), fleet.store_facts(), entries, tuple(fleet.backups(view.record.id)))
+        rows = page_rows(page, Subject(view, NOW, read, (0.5, 1.0)), 40)
         text = "\n".join(one.plain for one in rows)
         assert "\x1b" not in text
-        assert view.record.damage is None or "0x00004A2F" in text
+        assert (view.record.damage is not None) == ("by its last sound record" in text)
 
 
 def test_statistics_are_those_of_the_latencies() -> None:
     fleet = Fleet()
     view = fleet.room(room_id(0))
-    rows = page_rows(Page.STATS, Subject(view, NOW, fleet.store_facts()), 60)
+    rows = page_rows(Page.STATS, Subject(view, NOW, Figures(facts=fleet.store_facts())), 60)
     text = " ".join(one.plain for one in rows)
     for fraction in (0.5, 0.95, 0.99):
         assert f"{view.record.latencies.percentile(fraction):.3f}" in text

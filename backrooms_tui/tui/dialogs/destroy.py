@@ -79,9 +79,11 @@ class DestroyRoom(_Armed[RoomId]):
 
     title_row = row(ink("title", "DESTROY ROOM"))
 
-    def __init__(self, view: RoomView, now: int) -> None:
+    def __init__(self, view: RoomView, now: int, backups: int | None = None) -> None:
+        """`backups` is how many go with the room; None: nobody has looked."""
         super().__init__(SHORT)
         self._view = view
+        self._backups = backups
         self._now = now
 
     @property
@@ -113,12 +115,17 @@ class DestroyRoom(_Armed[RoomId]):
                 ink("dim", "   LAST "),
                 ink("", format_time(record.last_active)),
             ),
-            row(ink("dim", " DELETES  "), ink("", "STATE, MEMORY, QUEUE, CONFIG")),
+            row(ink("dim", " DELETES  "), ink("", f"STATE, MEMORY, QUEUE, CONFIG, {self._backup_words()}")),
             EMPTY,
             row(ink("", f" Type the LAST {SHORT} characters of the room ID to arm:  ")) + field,
             EMPTY,
             self._last_row(width),
         )
+
+    def _backup_words(self) -> str:
+        if self._backups is None:
+            return "ITS BACKUPS"
+        return f"{self._backups} BACKUP{'' if self._backups == 1 else 'S'}"
 
 
 class DestroyRooms(_Armed[tuple[RoomId, ...]]):

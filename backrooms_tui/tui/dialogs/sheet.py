@@ -46,6 +46,11 @@ class Sheet(Pane):
             self._top = top
             self.refresh()
 
+    def reveal(self, first: int, rows: int) -> None:
+        """Scroll so that these rows are in sight."""
+        inner = max(1, self.size.height - 2)
+        self.scroll_rows(min(0, first - self._top) or max(0, first + rows - inner - self._top))
+
     def row(self, y: int) -> Row:
         width, height = self.size
         if y == 0:
@@ -95,6 +100,10 @@ class Dialog(ModalScreen[T]):
     def redraw(self) -> None:
         """Draw the sheet anew after something in it changed."""
         self._sheet.measure()
+
+    def reveal(self, first: int, rows: int) -> None:
+        """Bring rows of the sheet into sight."""
+        self._sheet.reveal(first, rows)
 
     def take_key(self, key: str, event: events.Key) -> bool:
         """Take a key press; gives True, because a modal takes them all."""
