@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from backrooms_tui.config import paths
-from backrooms_tui.config.loading import schema
 from backrooms_tui.config.resources import config_path
 from backrooms_tui.config.settings import Settings
+from backrooms_tui.config.values import schema
 
 from .shell import Shell
 

@@ -10,51 +10,50 @@ import ast
 import inspect
 import json
 import sys
-from dataclasses import Field, fields, is_dataclass
 from typing import Any
 
-from . import settings
+from backrooms_tui.model.value import as_dict
 
-_TYPES = {"bool": "boolean", "int": "integer", "float": "number", "str": "string"}
+from . import settings
+from .values import Setting, is_section, schema
+
+_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string"}
 
 
 def document() -> dict[str, Any]:
     """The whole schema."""
-    said = _documentation()
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "room.exe configuration",
         "description": "Every setting has a default: the smallest configuration is an empty object.",
-        **_section(settings.Settings(), said),
+        **_section(settings.Settings(), "", schema(), _documentation()),
     }
 
 
-def _section(section: Any, said: dict[tuple[str, str], str]) -> dict[str, Any]:
-    properties: dict[str, Any] = {"$schema": {"type": "string"}} if isinstance(section, settings.Settings) else {}
-    for entry in fields(section):
-        value = getattr(section, entry.name)
-        if is_dataclass(value):
-            properties[entry.name] = _section(value, said)
-        elif entry.name != "sources":
-            properties[entry.name] = _setting(entry, value, said[type(section).__name__, entry.name])
+def _section(section: Any, prefix: str, known: dict[str, Setting], said: dict[tuple[str, str], str]) -> dict[str, Any]:
+    properties: dict[str, Any] = {} if prefix else {"$schema": {"type": "string"}}
+    for name, held in as_dict(section).items():
+        if is_section(held):
+            properties[name] = _section(held, f"{prefix}{name}.", known, said)
+        elif prefix:
+            properties[name] = _setting(known[prefix + name], said[type(section).__name__, name])
     return {"type": "object", "properties": properties, "additionalProperties": False}
 
 
-def _setting(entry: Field[Any], default: object, description: str) -> dict[str, Any]:
-    optional = str(entry.type).endswith(" | None")
-    kind = _TYPES[str(entry.type).removesuffix(" | None")]
-    rules = entry.metadata
-    schema: dict[str, Any] = {"description": description, "default": default}
-    if "choices" in rules:
-        return schema | _choice(rules["choices"])
-    schema["type"] = [kind, "null"] if optional else kind
-    if "low" in rules:
-        schema["minimum"] = rules["low"]
-        if rules["high"] is not None:
-            schema["maximum"] = rules["high"]
-    if "directory" in rules:
-        schema["pattern"] = "^[/~][^\\u0000]*$"
-    return schema
+def _setting(setting: Setting, description: str) -> dict[str, Any]:
+    rules: dict[str, Any] = {"description": description, "default": setting.default}
+    rule = setting.rule
+    if isinstance(rule, settings.OneOf):
+        return rules | _choice(rule.choices)
+    kind = _TYPES[setting.kind]
+    rules["type"] = [kind, "null"] if setting.optional else kind
+    if isinstance(rule, settings.Within):
+        rules["minimum"] = rule.low
+        if rule.high is not None:
+            rules["maximum"] = rule.high
+    if isinstance(rule, settings.Directory):
+        rules["pattern"] = "^[/~][^\\u0000]*$"
+    return rules
 
 
 def _choice(choices: tuple[str, ...]) -> dict[str, Any]:

@@ -6,9 +6,12 @@ JSON values must have the setting's type; text, from the environment, is read as
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import Field
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, get_args, get_type_hints
+
+from backrooms_tui.model.value import as_dict, value
+
+from .settings import Directory, OneOf, Settings, Within
 
 _TRUTH = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 
@@ -17,20 +20,58 @@ class Wrong(Exception):
     """A value is not one the setting can have; the text says what it should be."""
 
 
-def checked(entry: Field[Any], raw: object) -> object:
+@value
+class Setting:
+    """What is known of a setting beside its value."""
+
+    kind: type
+    """bool, int, float or str."""
+    optional: bool
+    """Whether it may be null."""
+    default: object
+    rule: Within | OneOf | Directory | None
+
+
+def schema() -> dict[str, Setting]:
+    """Every setting by its dotted name, in the order of the sections."""
+    return dict(_leaves(Settings(), ""))
+
+
+def _leaves(section: Any, prefix: str) -> Iterator[tuple[str, Setting]]:
+    annotations = get_type_hints(type(section), include_extras=True)
+    for name, default in as_dict(section).items():
+        if is_section(default):
+            yield from _leaves(default, f"{prefix}{name}.")
+        elif prefix:  # the top level holds sections only; `sources` is not a setting
+            yield prefix + name, _setting(annotations[name], default)
+
+
+def is_section(held: object) -> bool:
+    return hasattr(held, "__values__")
+
+
+def _setting(annotation: Any, default: object) -> Setting:
+    rule = None
+    if hasattr(annotation, "__metadata__"):
+        (rule,) = annotation.__metadata__
+        annotation = annotation.__origin__
+    kinds = [kind for kind in get_args(annotation) or (annotation,) if kind is not type(None)]
+    return Setting(kinds[0], kinds[0] is not annotation, default, rule)
+
+
+def checked(setting: Setting, raw: object) -> object:
     """The value as the setting holds it. Raises Wrong, saying what it should be."""
-    wanted = str(entry.type)
-    if raw is None and wanted.endswith("| None"):
+    if raw is None and setting.optional:
         return None
-    rules = entry.metadata
-    if "choices" in rules:
-        return _choice(raw, rules["choices"])
-    value = _READERS.get(wanted, _str)(raw)
-    if "low" in rules:
-        _bounded(value, rules["low"], rules["high"])
-    if "directory" in rules and not (value.startswith(("/", "~")) and "\0" not in value):
+    rule = setting.rule
+    if isinstance(rule, OneOf):
+        return _choice(raw, rule.choices)
+    held = _READERS[setting.kind](raw)
+    if isinstance(rule, Within):
+        _bounded(held, rule)
+    if isinstance(rule, Directory) and not (held.startswith(("/", "~")) and "\0" not in held):
         raise Wrong("an absolute path, or one that begins with ~")
-    return value
+    return held
 
 
 def _bool(raw: object) -> bool:
@@ -74,9 +115,9 @@ def _choice(raw: object, choices: tuple[str, ...]) -> str:
     raise Wrong(f"one of {', '.join(choices)}")
 
 
-def _bounded(value: float, low: float, high: float | None) -> None:
-    if value < low or (high is not None and value > high):
-        raise Wrong(f"at least {low:g}" if high is None else f"within {low:g}..{high:g}")
+def _bounded(held: float, rule: Within) -> None:
+    if held < rule.low or (rule.high is not None and held > rule.high):
+        raise Wrong(f"at least {rule.low:g}" if rule.high is None else f"within {rule.low:g}..{rule.high:g}")
 
 
-_READERS: dict[str, Callable[[object], Any]] = {"bool": _bool, "int": _int, "float": _float}
+_READERS: dict[type, Callable[[object], Any]] = {bool: _bool, int: _int, float: _float, str: _str}

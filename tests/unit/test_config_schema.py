@@ -6,8 +6,9 @@ import re
 import pytest
 
 from backrooms_tui.config.json_schema import document
-from backrooms_tui.config.loading import load, schema
+from backrooms_tui.config.loading import load
 from backrooms_tui.config.resources import config_path
+from backrooms_tui.config.values import schema
 from backrooms_tui.model.errors import ConfigInvalid
 
 
