@@ -37,7 +37,7 @@ class Refused(Exception):
     def __init__(self, answer: ResponseError) -> None:
         # The library takes the first word, `OOM` or `WRONGTYPE`, away from some answers.
         words = f"{answer.status_code} {answer}" if answer.status_code else str(answer)
-        super().__init__(scrub(words))
+        super().__init__(scrub(words.partition(" script: ")[0]))  # which script, and its line
         self.code = words.partition(" ")[0]
 
 

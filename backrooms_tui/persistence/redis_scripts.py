@@ -229,6 +229,8 @@ return {'OK'}
 TAKE = _script(r"""
 -- Become the owner. KEYS: fence, owner. ARGV: new token, owner, its time to live (ms), the token that may be replaced
 -- although its owner seems to live. A full server must not refuse: rooms are read and removed there, too.
+local found = redis.call('TYPE', KEYS[2]).ok
+if found ~= 'string' and found ~= 'none' then return {'HELD', ''} end
 local held = redis.call('GET', KEYS[2])
 if held and redis.call('GET', KEYS[1]) ~= ARGV[4] then return {'HELD', held} end
 redis.call('DEL', KEYS[2])
