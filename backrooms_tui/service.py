@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from backrooms_tui.config.paths import store_root
@@ -35,6 +36,7 @@ from backrooms_tui.model.views import Receipt, RoomView, ServiceStatus, StoreFac
 
 if TYPE_CHECKING:
     from backrooms_tui.entity.process import EntityHost
+    from backrooms_tui.supervisor.rounds import BackupPlan
 
 
 class Subscription(Protocol):
@@ -213,5 +215,14 @@ def open_service(
         limits,
         workers=settings.daemon.workers,
         path=None if root is None else str(root),
+        plan=None if root is None else _plan(settings, root),
         on_fault=on_fault,
     )
+
+
+def _plan(settings: Settings, root: Path) -> BackupPlan:
+    from backrooms_tui.supervisor.rounds import BackupPlan
+
+    backup = settings.persistence.backup
+    directory = root.parent / "backups" if backup.path is None else Path(backup.path).expanduser()
+    return BackupPlan(directory, backup.enabled, backup.interval, backup.retention, backup.compression)

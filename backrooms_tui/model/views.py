@@ -86,3 +86,5 @@ class ServiceStatus:
     live_entities: int
     seal: tuple[str, ...]
     """Lines of the SEAL block; empty before the first entity."""
+    warnings: tuple[str, ...] = ()
+    """Complete lines: where the store keeps rooms less safe than people would expect."""

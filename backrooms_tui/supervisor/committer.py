@@ -24,7 +24,12 @@ Then = Callable[[BackroomsError | None], None]
 Work = Callable[[], None]
 """Calls one of the store's writing methods."""
 
-_REFUSALS = (SequenceConflict, RoomExists)
+
+class Overtaken(StoreFailed):
+    """Between two steps of the same work a write failed: re-opening the store has ended what the first one began."""
+
+
+_REFUSALS = (SequenceConflict, RoomExists, Overtaken)
 """Nothing was written, and the handle is well."""
 
 
@@ -72,9 +77,7 @@ class Committer:
         self.failure: str | None = None
         """Why the store refuses writes at present; None when it is well."""
         self.failures = 0
-        """Failed writes so far. Work in several steps is over when one lies between them: re-opening has ended what
-        was begun.
-        """
+        """Failed writes so far."""
         self.last_flush: int | None = None
         self._flushes = 0
         self._flush_seconds = 0.0
@@ -121,9 +124,17 @@ class Committer:
         if ticket.error is not None:
             raise ticket.error
 
-    def carry_out(self, work: Work) -> None:
-        """Queue work on the store and wait until it is done. Raises what it raises, and StoreFailed."""
-        self.finish(self.enqueue(work=work, here=True))
+    def carry_out(self, work: Work, *, since: int | None = None) -> None:
+        """Queue work on the store and wait until it is done. Raises what it raises, StoreFailed, and Overtaken when
+        `failures` is not `since` any more by then.
+        """
+
+        def step() -> None:
+            if since is not None and self.failures != since:
+                raise Overtaken("AN EARLIER WRITE FAILED")
+            work()
+
+        self.finish(self.enqueue(work=step, here=True))
 
     def retry(self) -> None:
         """Try to open a store that failed; called by the keeper every second while `failure` is set."""

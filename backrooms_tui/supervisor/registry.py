@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from backrooms_tui.model import ids
-from backrooms_tui.model.errors import MaxRoomsExceeded, RoomCorrupted, RoomNotFound
+from backrooms_tui.model.errors import IllegalTransition, MaxRoomsExceeded, RoomCorrupted, RoomExists, RoomNotFound
 from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.room import Damage, RoomRecord
+from backrooms_tui.model.states import RoomState, Verb, transition
 from backrooms_tui.persistence.store import RoomStore
 
 from .loading import damage_of, load_room
@@ -22,6 +25,8 @@ class Registry:
         self._store = store
         self._max_rooms = max_rooms
         self._lock = threading.Lock()
+        self._reserved: set[RoomId] = set()
+        """Rooms that are being put in and are not there yet."""
         self._rooms: dict[RoomId, LiveRoom] = {r.id: _found(r) for r in store.load().records}
 
     def __len__(self) -> int:
@@ -45,9 +50,46 @@ class Registry:
     def add(self, room: LiveRoom) -> None:
         """Raises MaxRoomsExceeded."""
         with self._lock:
-            if len(self._rooms) >= self._max_rooms:
-                raise MaxRoomsExceeded(f"MAX: {self._max_rooms} rooms")
+            self._require_place()
             self._rooms[room.id] = room
+
+    def _require_place(self) -> None:
+        if len(self._rooms) + len(self._reserved) >= self._max_rooms:
+            raise MaxRoomsExceeded(f"MAX: {self._max_rooms} rooms")
+
+    @contextmanager
+    def placing(self, room_id: RoomId) -> Iterator[LiveRoom | None]:
+        """Hold a place for a room that is put in whole; gives the damaged one that it is to replace, if there is one.
+
+        Raises RoomExists for one that is well, MaxRoomsExceeded.
+        """
+        with self._lock:
+            present = self._rooms.get(room_id)
+            well = present is not None and (present.gone or present.record.state is not RoomState.CORRUPTED)
+            if well or room_id in self._reserved:
+                raise RoomExists(f"ROOM: {room_id}")
+            if present is None:
+                self._require_place()
+            self._reserved.add(room_id)
+        try:
+            yield present
+        finally:
+            with self._lock:
+                self._reserved.discard(room_id)
+
+    def release(self, room: LiveRoom) -> None:
+        """Note that a room is about to go. Raises IllegalTransition for one that is being put in."""
+        with self._lock, room.changed:
+            if room.id in self._reserved:
+                raise IllegalTransition("STATE: BEING RECOVERED", f"VERB: {Verb.DESTROY}")
+            transition(room.record.state, Verb.DESTROY)
+            room.halted = room.gone = True
+            room.changed.notify_all()
+
+    def placed(self, record: RoomRecord) -> LiveRoom:
+        """The room that has been put in."""
+        with self._lock:
+            return self._rooms.setdefault(record.id, LiveRoom(record))
 
     def remove(self, room_id: RoomId) -> None:
         with self._lock:
@@ -68,6 +110,17 @@ class Registry:
             if damage is not None:
                 self.corrupt(room, damage)
         return room
+
+    @contextmanager
+    def noticing(self, room: LiveRoom) -> Iterator[None]:
+        """Have a room whose damage is met inside be CORRUPTED; one that is so already may be being put right."""
+        known = room.record.state is RoomState.CORRUPTED
+        try:
+            yield
+        except RoomCorrupted as error:
+            if not known:
+                self.corrupt(room, error)
+            raise
 
     def corrupt(self, room: LiveRoom, damage: Damage | RoomCorrupted) -> None:
         if isinstance(damage, RoomCorrupted):

@@ -6,6 +6,9 @@ order on disk is the order of the record's changes, and written outside it.
 
 from __future__ import annotations
 
+import getpass
+import os
+import socket
 import threading
 import time
 from collections import OrderedDict, deque
@@ -15,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 from backrooms_tui.model.entries import Draft
 from backrooms_tui.model.errors import BackroomsError, RoomCorrupted, RoomSuspended
 from backrooms_tui.model.events import Event
-from backrooms_tui.model.ids import RoomId
-from backrooms_tui.model.room import Damage, QueuedInput, RoomRecord
+from backrooms_tui.model.ids import RoomId, new_room_id
+from backrooms_tui.model.room import Creation, Damage, QueuedInput, RoomConfig, RoomRecord
 from backrooms_tui.model.states import RoomState, Verb, transition
 from backrooms_tui.model.units import format_time
 from backrooms_tui.model.value import value
@@ -44,6 +47,20 @@ class Pending:
     text: str
     marked: bool = False
     """Its next start is counted in `input.attempt` already."""
+
+
+def new_record(config: RoomConfig) -> RoomRecord:
+    """The record of a room that is made now, by this process."""
+    now = time.time_ns()
+    creation = Creation(os.getpid(), getpass.getuser(), socket.gethostname())
+    return RoomRecord(
+        id=new_room_id(created_at=now, origin=f"{creation.user}@{creation.host}:{creation.pid}"),
+        state=RoomState.ACTIVE,
+        config=config,
+        creation=creation,
+        created_at=now,
+        last_active=now,
+    )
 
 
 class LiveRoom:
@@ -74,7 +91,7 @@ class LiveRoom:
         """No new turn may start: the room is being suspended, destroyed, or the owner is closing."""
         self.gone = False
         self.blocked = False
-        """No new turn may start: the room's memory is being compacted. One at a time does that."""
+        """No new turn may start: the room's memory is being compacted, or put in. One at a time does that."""
         self.held_up = False
         """A turn or an entity was called for while the room was blocked."""
         self.exhausted = False
@@ -164,6 +181,13 @@ class LiveRoom:
         self.record = self.record.with_(state=transition(self.record.state, Verb.CORRUPT), damage=damage)
         self.halted = True
         self.changed.notify_all()
+
+    def renew(self) -> None:
+        """Let a room that has been recovered work again. Under the lock."""
+        self.halted = self.exhausted = self.restarting = False
+        self.spawn_error = None
+        self.init_failures = self.compacted_seq = self.compacted_through = 0
+        self.results.clear()
 
     def keep_result(self, result: TurnResult) -> None:
         """Keep a result for who waits for it; a large one is put together from memory when it is asked for."""

@@ -1,18 +1,18 @@
 """The supervisor: every verb of `RoomService`, carried out on the rooms this process owns.
 
 Verbs run in the caller's thread up to the durable write; what takes an entity happens in the room's worker.
-Shutdown order: keeper, rooms halt (running inputs go back to their queues), entities, workers, committer, store.
+Shutdown order: keeper, backups, compactions, rooms halt (running inputs go back to their queues), entities, workers,
+committer, store.
 """
 
 from __future__ import annotations
 
-import getpass
 import os
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 from backrooms_tui import __version__
 from backrooms_tui.model.entries import Draft, EntryType, MemoryEntry, Meta
@@ -21,24 +21,38 @@ from backrooms_tui.model.errors import (
     ConfirmationMismatch,
     EntityInitFailed,
     InputRefused,
-    RoomCorrupted,
 )
 from backrooms_tui.model.events import RoomChanged, RoomCreated, RoomDestroyed
-from backrooms_tui.model.ids import RoomId, new_room_id
-from backrooms_tui.model.reports import CompressionReport, Progress, quiet
-from backrooms_tui.model.room import Creation, RoomConfig, RoomRecord, Suspension
+from backrooms_tui.model.ids import RoomId
+from backrooms_tui.model.reports import (
+    BackupInfo,
+    BackupReport,
+    BackupSpec,
+    CheckReport,
+    CompressionReport,
+    ExportReport,
+    ExportSpec,
+    Progress,
+    RecoverReport,
+    RestoreReport,
+    quiet,
+)
+from backrooms_tui.model.room import RoomConfig, RoomRecord, Suspension
 from backrooms_tui.model.states import RoomState, Verb, transition
 from backrooms_tui.model.views import Receipt, RoomView, ServiceStatus, StoreFacts, TurnResult
 from backrooms_tui.persistence.store import RoomCommit, RoomStore
 
 from .accepting import accept, count_refusal
+from .archivist import Archivist
 from .bus import QueueSubscription
 from .compacting import Compactor
 from .crew import Crew
 from .engine import Engine, Limits, MakeHost
 from .keeper import Keeper
 from .registry import Registry
-from .room import LiveRoom
+from .room import LiveRoom, new_record
+from .rounds import BackupPlan, Rounds
+from .upkeep import Upkeep
 from .waiting import await_turn
 
 if TYPE_CHECKING:
@@ -61,9 +75,12 @@ class Supervisor:
         *,
         workers: int,
         path: str | None,
+        plan: BackupPlan | None = None,
         on_fault: Fault,
     ) -> None:
-        """`path` is shown to people only. `on_fault` is told of exceptions that are our own bugs."""
+        """`path` is where the rooms are, for people. Without a `plan` there is no shelf for backups. `on_fault` is
+        told of exceptions that are our own bugs.
+        """
         self._store = store
         self._path = path
         self._started_at = time.time_ns()
@@ -73,9 +90,23 @@ class Supervisor:
         self._engine.compactor = Compactor(
             self._engine, kick=self._kick, corrupt=self._registry.corrupt, on_fault=on_fault
         )
-        self._keeper = Keeper(often=self._keep_witness, every_second=self._keep_rooms, on_fault=on_fault)
+        self._archivist = Archivist(
+            store,
+            self._engine,
+            self._registry,
+            shelf=None if plan is None else plan.directory,
+            spool=None if path is None or not Path(path).is_dir() else Path(path),
+            reset=self._renew,
+        )
+        self._rounds: Rounds | None = None
+        if plan is not None and plan.enabled:
+            self._rounds = Rounds(self._engine, self._registry, self._archivist, plan, on_fault=on_fault)
+        self._upkeep = Upkeep(store, self._engine, self._registry, self._crew)
+        self._keeper = Keeper(often=self._upkeep.often, every_second=self._upkeep.every_second, on_fault=on_fault)
         self._close_lock = threading.Lock()
         self._closed = False
+        self._stays = False
+        """Whether queued inputs are worked on though nobody calls for their rooms."""
 
     # What is there.
 
@@ -91,12 +122,8 @@ class Supervisor:
     def read(
         self, room_id: RoomId, *, after: int | None = None, before: int | None = None, limit: int = 200
     ) -> list[MemoryEntry]:
-        room = self._registry.get(room_id)
-        try:
+        with self._registry.noticing(self._registry.get(room_id)):
             return self._store.read(room_id, after=after, before=before, limit=limit)
-        except RoomCorrupted as error:
-            self._registry.corrupt(room, error)
-            raise
 
     def store_facts(self) -> StoreFacts:
         committer = self._engine.committer
@@ -118,6 +145,7 @@ class Supervisor:
             read_only_because=self._engine.committer.failure,
             live_entities=self._engine.live_count(),
             seal=() if seal is None else seal.lines(),
+            warnings=self._store.warnings,
         )
 
     def subscribe(self, rooms: Iterable[RoomId] | None = None) -> QueueSubscription:
@@ -126,18 +154,7 @@ class Supervisor:
     # Lifecycle.
 
     def create(self, config: RoomConfig) -> RoomView:
-        config = config.validated()
-        now = time.time_ns()
-        creation = Creation(os.getpid(), getpass.getuser(), socket.gethostname())
-        origin = f"{creation.user}@{creation.host}:{creation.pid}"
-        record = RoomRecord(
-            id=new_room_id(created_at=now, origin=origin),
-            state=RoomState.ACTIVE,
-            config=config,
-            creation=creation,
-            created_at=now,
-            last_active=now,
-        )
+        record = new_record(config.validated())
         room = LiveRoom(record)
         room.loaded = True
         self._registry.add(room)
@@ -221,12 +238,10 @@ class Supervisor:
         room = self._registry.get(room_id)
         if confirm != room_id:
             raise ConfirmationMismatch("THE TYPED ID IS NOT THE ROOM'S ID")
-        with room.changed:
-            transition(room.record.state, Verb.DESTROY)
-            room.halted = room.gone = True
-            room.changed.notify_all()
+        self._registry.release(room)
         self._halt(room)
         try:
+            self._archivist.forget(room_id)
             self._engine.committer.carry_out(lambda: self._store.destroy(room_id))
         except BackroomsError:
             room.halted = room.gone = False
@@ -266,9 +281,12 @@ class Supervisor:
     def resume_pending(self) -> None:
         """Start the inputs that an earlier owner accepted and did not end. Rooms that nobody calls for stay cold
         otherwise: a one-shot command must not start work that it will not finish. Who calls this stays, so the
-        zygote is started too.
+        zygote is started too, and so are automatic backups.
         """
+        self._stays = True
         self._engine.host.start()
+        if self._rounds is not None:
+            self._rounds.start()
         for room in self._registry.all():
             if room.record.queued and room.record.state in (RoomState.ACTIVE, RoomState.IDLE):
                 self._driver(self._registry.loaded(room.id)).kick(room)
@@ -278,6 +296,28 @@ class Supervisor:
     def compact(self, room_id: RoomId, progress: Progress = quiet) -> CompressionReport:
         return self._engine.compactor.compact(self._registry.loaded(room_id), progress)
 
+    def export(self, room_id: RoomId, spec: ExportSpec, sink: BinaryIO, progress: Progress = quiet) -> ExportReport:
+        return self._archivist.export(room_id, spec, sink, progress)
+
+    def backup(
+        self, room_id: RoomId, spec: BackupSpec, sink: BinaryIO | None = None, progress: Progress = quiet
+    ) -> BackupReport:
+        return self._archivist.backup(room_id, spec, sink, progress)
+
+    def backups(self, room_id: RoomId | None = None) -> list[BackupInfo]:
+        return self._archivist.backups(room_id)
+
+    def restore(self, source: BinaryIO, progress: Progress = quiet) -> RestoreReport:
+        return self._archivist.restore(source, progress)
+
+    def recover(
+        self, room_id: RoomId, *, by: str, from_backup: bool = False, progress: Progress = quiet
+    ) -> RecoverReport:
+        return self._archivist.recover(room_id, by=by, from_backup=from_backup, progress=progress)
+
+    def check(self, progress: Progress = quiet) -> CheckReport:
+        return self._archivist.check(progress)
+
     # Leaving.
 
     def close(self) -> None:
@@ -286,6 +326,8 @@ class Supervisor:
                 return
             self._closed = True
         self._keeper.stop()
+        if self._rounds is not None:
+            self._rounds.stop()
         self._engine.compactor.stop()
         busy = [room for room in self._registry.all() if room.process is not None or room.turn is not None]
         for room in busy:
@@ -294,7 +336,7 @@ class Supervisor:
             halted.wait(HALT_SECONDS)
         self._engine.close_host()  # before the workers: it reports deaths to them
         self._crew.stop()
-        self._write_dirty()
+        self._upkeep.write_dirty()
         self._engine.committer.close()
         self._engine.bus.close()
         self._store.close()
@@ -322,6 +364,17 @@ class Supervisor:
     def _halt(self, room: LiveRoom) -> None:
         self._post_halt(room).wait(HALT_SECONDS)
 
+    def _renew(self, room: LiveRoom, record: RoomRecord) -> None:
+        """Have a room that has been put in or recovered begin anew from its record."""
+        done = threading.Event()
+        self._driver(room).reset(room, record, done.set)
+        done.wait(HALT_SECONDS)
+        with room.lock:
+            room.renew()
+        if self._stays and record.queued:
+            self._registry.loaded(room.id)
+            self._driver(room).kick(room)
+
     def _reload(self) -> None:
         """After a failed write: whatever rooms believed since the last acknowledgement is forgotten."""
         self._engine.notice("WARN", "STORE_FAILED: RE-OPENED AND VERIFIED; UNACKNOWLEDGED WRITES WERE REFUSED")
@@ -333,30 +386,3 @@ class Supervisor:
             self._registry.loaded(room.id)
             self._driver(room).kick(room)
         self._engine.bus.publish(RoomChanged(room.id, room.record.state))
-
-    def _keep_witness(self) -> None:
-        if self._store.witness_due():
-            self._store.write_witness()
-
-    def _keep_rooms(self) -> None:
-        self._engine.committer.retry()
-        if self._engine.committer.failure is None:
-            self._store.write_witness()
-            self._write_dirty()
-            self._rest_idle()
-        for room in self._engine.surplus():
-            self._driver(room).retire(room)
-
-    def _write_dirty(self) -> None:
-        for room in self._registry.all():
-            if room.dirty:
-                with room.lock:
-                    self._engine.enqueue(room, room.seal(), sync=False)
-
-    def _rest_idle(self) -> None:
-        before = time.time_ns() - int(self._engine.limits.idle_after * 1e9)
-        for room in self._registry.all():
-            if room.record.state is RoomState.ACTIVE and room.record.last_active < before and not room.record.queued:
-                with room.lock:
-                    commit = room.seal(state=transition(room.record.state, Verb.REST))
-                    self._engine.enqueue(room, commit)

@@ -1,0 +1,50 @@
+"""What the keeper does each time: the witness, a store to open again, unwritten counters, idle rooms, old processes."""
+
+from __future__ import annotations
+
+import time
+
+from backrooms_tui.model.states import RoomState, Verb, transition
+from backrooms_tui.persistence.store import RoomStore
+
+from .crew import Crew
+from .engine import Engine
+from .registry import Registry
+
+
+class Upkeep:
+    """In the keeper's thread; `write_dirty` also where the owner closes."""
+
+    def __init__(self, store: RoomStore, engine: Engine, registry: Registry, crew: Crew) -> None:
+        self._store = store
+        self._engine = engine
+        self._registry = registry
+        self._crew = crew
+
+    def often(self) -> None:
+        if self._store.witness_due():
+            self._store.write_witness()
+
+    def every_second(self) -> None:
+        self._engine.committer.retry()
+        if self._engine.committer.failure is None:
+            self._store.write_witness()
+            self.write_dirty()
+            self._rest_idle()
+        for room in self._engine.surplus():
+            self._crew.driver(room).retire(room)
+
+    def write_dirty(self) -> None:
+        """Write the records that hold changes which no commit has taken along."""
+        for room in self._registry.all():
+            if room.dirty and not room.blocked:
+                with room.lock:
+                    self._engine.enqueue(room, room.seal(), sync=False)
+
+    def _rest_idle(self) -> None:
+        before = time.time_ns() - int(self._engine.limits.idle_after * 1e9)
+        for room in self._registry.all():
+            if room.record.state is RoomState.ACTIVE and room.record.last_active < before and not room.record.queued:
+                with room.lock:
+                    commit = room.seal(state=transition(room.record.state, Verb.REST))
+                    self._engine.enqueue(room, commit)
