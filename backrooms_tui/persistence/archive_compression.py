@@ -22,8 +22,8 @@ _XZ_MEMORY = 256 << 20
 _ZSTD_LEVEL = 3
 _ZSTD_THREADS = 2
 _ZSTD_WINDOW = 1 << 25
-_ZSTD_FED = 1 << 10
-"""Bytes given to zstd at a time, since it cannot be told how much to give back: 1 KiB swells to 43 MB at worst."""
+_ZSTD_FED = 512
+"""Bytes given to zstd at a time, since it cannot be told how much to give back: they swell to 20 MB at worst."""
 _MAGICS = {b"\x1f\x8b": "gzip", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 MAGIC = 6
 """Bytes that tell a compression."""

@@ -6,6 +6,7 @@ checksums) is computed and compared by letter, instead of being interpreted.
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Iterator
@@ -37,7 +38,7 @@ from .archive_members import (
     memory_name,
     metadata_text,
 )
-from .archive_rows import checksum_after, split, streamed
+from .archive_rows import RowsDamaged, checksum_after, split, streamed
 from .archive_tar import MAX_TIME, TarReader, invalid
 from .export_binary import FOOT, HEAD, MAGIC
 from .exporting import Pace
@@ -123,10 +124,12 @@ def read_tar(source: Source, memory: CheckedMemory, progress: Progress, defaults
 def _memory(members: _Members) -> Iterator[MemoryRow]:
     n = 1
     while (data := members.take_if(memory_name(n), _MAX_CHUNK)) is not None:
-        rows, rest = split(data)
-        if rest or not rows:
+        if not data:
             raise members.tar.refusal("memory is cut off")
-        yield from rows
+        try:
+            yield from streamed(io.BytesIO(data))
+        except RowsDamaged as error:
+            raise members.tar.refusal(str(error)) from None
         n += 1
 
 

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
-from .records import MAX_RECORD
+from .records import HEADER, MAX_RECORD
 from .store import MemoryRow
 
 _HEAD = struct.Struct(">QI")
@@ -35,14 +35,14 @@ def checksum_after(row: MemoryRow, checksum: int) -> int:
 
 
 def split(data: bytes) -> tuple[list[MemoryRow], bytes]:
-    """The rows at the beginning, and what is left. Raises RowsDamaged for a row longer than any can be."""
+    """The rows at the beginning, and what is left. Raises RowsDamaged."""
     unpack = _HEAD.unpack_from
     rows = []
     at, end = 0, len(data)
     while at + HEAD <= end:
         timestamp, length = unpack(data, at)
-        if length > MAX_RECORD:
-            raise RowsDamaged("a record is longer than any can be")
+        if not HEADER < length <= MAX_RECORD:
+            raise RowsDamaged("a record has a length that none can have")
         start = at + HEAD
         if start + length > end:
             break

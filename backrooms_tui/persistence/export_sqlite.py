@@ -61,7 +61,11 @@ def write_sqlite(image: RoomImage, chunks: Iterable[list[Any]], sink: Writer, *,
     What lies before damage is written, too. Raises StoreFailed when there is no place for the temporary file.
     """
     try:
-        with tempfile.TemporaryDirectory(prefix="room.exe-") as folder:
+        place = tempfile.TemporaryDirectory(prefix="room.exe-")
+    except OSError as error:
+        raise _no_place(error) from None
+    try:
+        with place as folder:
             path = Path(folder, "export.db")
             os.close(open_private(path, os.O_RDWR | os.O_CREAT | os.O_EXCL))
             try:
@@ -72,7 +76,11 @@ def write_sqlite(image: RoomImage, chunks: Iterable[list[Any]], sink: Writer, *,
             _copy(path, sink)
             return count
     except sqlite3.Error as error:
-        raise StoreFailed(f"PATH: {tempfile.gettempdir()}", f"REASON: {error}") from None
+        raise _no_place(error) from None
+
+
+def _no_place(error: Exception) -> StoreFailed:
+    return StoreFailed(f"PATH: {tempfile.gettempdir()}", f"REASON: {getattr(error, 'strerror', error)}")
 
 
 def _fill(path: Path, image: RoomImage, chunks: Iterable[list[Any]], *, whole: bool) -> int:

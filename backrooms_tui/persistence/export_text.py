@@ -21,8 +21,10 @@ COLUMNS = ("seq", "timestamp", "type", "content", "metadata")
 """Of CSV. `timestamp` is ISO 8601 in UTC with nanoseconds, `metadata` JSON."""
 
 _OUTPUT = int(EntryType.OUTPUT)
-_RUN = tuple("=+-@\t\r\n'\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}\N{FULLWIDTH HYPHEN-MINUS}")
-"""What a cell begins with that a spreadsheet may run; and the apostrophe, so that `plain_cell` can tell."""
+_RUN = tuple("=+-@\t\r\n'\uff1d\uff0b\uff0d\uff20")
+"""What a cell begins with that a spreadsheet may run (the last four are full-width forms of the first four); and the
+apostrophe, so that `plain_cell` can tell.
+"""
 
 
 class _Line(msgspec.Struct, gc=False):
@@ -55,7 +57,7 @@ def write_csv(chunks: Iterable[list[Any]], sink: Writer) -> int:
     """With a header row; lines end with CR LF, as RFC 4180 has it. Give the number of entries written."""
     text = io.StringIO()
     rows = csv.writer(text)
-    rows.writerow(COLUMNS)
+    sink.write(f"{','.join(COLUMNS)}\r\n".encode())
     count = 0
     for entries in chunks:
         rows.writerows(

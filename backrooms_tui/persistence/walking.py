@@ -87,9 +87,11 @@ def _batches(rows: Iterable[MemoryRow]) -> Iterator[list[MemoryRow]]:
                 yield batch
                 batch, size = [], 0
     except DamageFound:
-        yield batch
+        if batch:
+            yield batch
         raise
-    yield batch
+    if batch:
+        yield batch
 
 
 _decode_raw = msgspec.msgpack.Decoder(RawEntry).decode
@@ -124,8 +126,6 @@ class _Walker:
             entries = [self._decode(body) for body in bodies]
         except (Damaged, msgspec.MsgspecError):
             return None
-        if not entries:
-            return batch, bodies, entries
         seq, times = self._last.seq, [entry.timestamp for entry in entries]
         single = len(batch) - is_segment(batch[-1][1])
         end = Tail(seq + len(entries), times[-1], entries[-1].chain)
@@ -143,8 +143,6 @@ class _Walker:
         return batch, bodies, entries
 
     def _bodies(self, batch: list[MemoryRow]) -> list[bytes]:
-        if not batch:
-            return []
         single = len(batch) - is_segment(batch[-1][1])
         rows = [row for _, row in batch[:single]]
         # Without the checksums of rows: the chain covers what is in them.
@@ -167,13 +165,14 @@ class _Walker:
         """Give what is sound of rows that are not, then raise RoomCorrupted with what is wrong."""
         for placed in batch:
             timestamp, row = placed
-            bodies = []
-            entries = []
+            bodies: list[bytes] = []
+            entries: list[Any] = []
             try:
                 for body in bodies_of(self._record.id, row):
                     entries.append(self._next(body))
                     bodies.append(body)
                 if self._last.timestamp != timestamp:
+                    bodies, entries = [], []
                     raise Damaged("SEQUENCE_GAP", 0)
             except Damaged as error:
                 yield [], bodies, entries
