@@ -17,11 +17,10 @@ from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.room import Damage
 
 from .damage import DamageFound
-from .records import ENTRY, Damaged, decode_entry, frame
+from .records import ENTRY, HEADER, Damaged, frame, unframe
 from .redis import Server
 from .redis_scripts import WALK
 from .segments import bodies_of, entry_count, is_segment, tail_of
-from .store import MemoryRow
 
 _FIRST, _MOST, _GROWTH = 4, 256, 4
 """Rows asked for at first, at most, and how many times more each time."""
@@ -30,6 +29,11 @@ _BYTES = 1 << 20
 _LIARS = 16
 """Misleading rows that a search goes around; with more of them it lands among damage, and tells that."""
 _LARGEST = (1 << 64) - 1
+_WIDTHS = {0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8}
+"""Bytes of a number after msgpack's mark for it."""
+
+TailedRow = tuple[Tail, bytes]
+"""The tail the room had with a row, and the row's record."""
 
 
 class MemoryList:
@@ -38,40 +42,36 @@ class MemoryList:
         self._server = server
         self._room_id = room_id
 
-    def up(self, start: int) -> Iterator[MemoryRow]:
+    def up(self, start: int) -> Iterator[TailedRow]:
         """Rows at and above a timestamp. Raises DamageFound, Refused, Lost."""
         last = Tail()
         for rows in self._chunks(start, "up"):
             compacted = True  # since the chunk before: some of the first row may have been given already
             for tail, record in rows:
                 if compacted and is_segment(record) and tail.seq - entry_count(record) < last.seq:
-                    yield from [row for row in self.entries_of(record) if row[0] > last.timestamp]
+                    yield from [row for row in self.entries_of(record) if row[0].seq > last.seq]
                 else:
-                    yield tail.timestamp, record
+                    yield tail, record
                 last, compacted = tail, False
 
-    def down(self, stop: int) -> Iterator[MemoryRow]:
+    def down(self, stop: int) -> Iterator[TailedRow]:
         """Rows below a timestamp, from the last one downwards. Raises DamageFound, Refused, Lost."""
         for rows in self._chunks(stop, "down"):
-            for tail, record in rows:
-                yield tail.timestamp, record
+            yield from rows
 
     def place_of(self, timestamp: int) -> int | None:
         """Where the row with exactly this timestamp stands. Raises Refused, Lost."""
         at, first, rows = self._fetch(timestamp, "up", 1)
         with suppress(Damaged, IndexError):
-            if tail_of(self._room_id, rows[at - first]).timestamp == timestamp:
+            if _tail(self._room_id, rows[at - first]).timestamp == timestamp:
                 return at
         return None
 
-    def entries_of(self, record: bytes) -> list[MemoryRow]:
+    def entries_of(self, record: bytes) -> list[TailedRow]:
         """A row as one row for each of its entries."""
-        if not is_segment(record):
-            return [(tail_of(self._room_id, record).timestamp, record)]
-        bodies = bodies_of(self._room_id, record)
-        return [(decode_entry(body)[0].timestamp, frame(ENTRY, self._room_id, body)) for body in bodies]
+        return [(entry_tail(body), frame(ENTRY, self._room_id, body)) for body in bodies_of(self._room_id, record)]
 
-    def _chunks(self, timestamp: int, way: str) -> Iterator[Iterator[tuple[Tail, bytes]]]:
+    def _chunks(self, timestamp: int, way: str) -> Iterator[Iterator[TailedRow]]:
         """Rows from one place on, as many as were fetched at a time. Each must be read to its end."""
         count, near = _FIRST, -1
         while True:
@@ -88,9 +88,7 @@ class MemoryList:
             near = places[-1] + (way == "up")
             count = max(1, count // _GROWTH) if sum(map(len, rows)) > _BYTES else min(count * _GROWTH, _MOST)
 
-    def _rows(
-        self, places: range, first: int, rows: Sequence[bytes], given: list[Tail]
-    ) -> Iterator[tuple[Tail, bytes]]:
+    def _rows(self, places: range, first: int, rows: Sequence[bytes], given: list[Tail]) -> Iterator[TailedRow]:
         for place in places:
             record = rows[place - first]
             given.append(self._checked(place, record))
@@ -98,7 +96,7 @@ class MemoryList:
 
     def _checked(self, place: int, record: bytes) -> Tail:
         try:
-            return tail_of(self._room_id, record)
+            return _tail(self._room_id, record)
         except Damaged as error:
             raise DamageFound(Damage(error.type, f"{self.name}[{place}]", error.offset, time.time_ns())) from None
 
@@ -121,7 +119,31 @@ class MemoryList:
         for place in (at - 1, at):
             if first <= place < first + len(rows):
                 try:
-                    tail_of(self._room_id, rows[place - first])
+                    _tail(self._room_id, rows[place - first])
                 except Damaged:
                     liars.add(place)
         return liars
+
+
+def _tail(room_id: RoomId, record: bytes) -> Tail:
+    """`tail_of` for what is called for every row that is read: a whole entry is not taken apart, only its ends.
+    Raises Damaged.
+    """
+    return tail_of(room_id, record) if is_segment(record) else entry_tail(unframe(ENTRY, room_id, record))
+
+
+def entry_tail(body: bytes) -> Tail:
+    """The tail with an entry whose checksum has been found right."""
+    try:
+        at, seq = _number(body, 1)
+        _, timestamp = _number(body, at)
+    except (KeyError, IndexError):  # a checksum can be made for anything
+        raise Damaged("CHECKSUM_MISMATCH", HEADER) from None
+    return Tail(seq, timestamp, int.from_bytes(body[-4:], "big"))
+
+
+def _number(body: bytes, at: int) -> tuple[int, int]:
+    """Where the plain number at a byte of a msgpack array ends, and the number."""
+    first = body[at]
+    end = at + 1 + (0 if first < 0x80 else _WIDTHS[first])
+    return end, int.from_bytes(body[at + 1 : end], "big") if first >= 0x80 else first

@@ -17,10 +17,10 @@ from backrooms_tui.model.room import RoomRecord
 from . import keys
 from .records import Damaged
 from .redis import Lost, Refused, Server, failed
-from .redis_memory import MemoryList
+from .redis_memory import MemoryList, TailedRow
 from .room_records import decode_room
 from .rows import Row
-from .segments import entry_count, tail_of
+from .segments import entry_count
 
 _RECORDS = 256
 """Index records asked for at once."""
@@ -95,10 +95,10 @@ class View:
     def _memory(self, room_id: RoomId, low: int, high: int, *, reverse: bool) -> Iterator[Row]:
         memory = MemoryList(self._server, self._names.of(room_id, "memory"), room_id)
         with reads(self._server):
-            for timestamp, record in memory.down(high) if reverse else memory.up(low):
-                if not low <= timestamp < high:
+            for tail, record in memory.down(high) if reverse else memory.up(low):
+                if not low <= tail.timestamp < high:
                     return
-                yield keys.memory(room_id, timestamp), record
+                yield keys.memory(room_id, tail.timestamp), record
 
     def _index(self) -> Iterator[Row]:
         """In any order; one that goes meanwhile may be there or not."""
@@ -157,40 +157,41 @@ class FixedView(View):
             return
         memory = MemoryList(self._server, self._names.of(room_id, "memory"), room_id)
         with reads(self._server):
-            for timestamp, record in self._down(memory, high) if reverse else self._up(memory, low):
-                if not low <= timestamp < high:
+            for tail, record in self._down(memory, high) if reverse else self._up(memory, low):
+                if not low <= tail.timestamp < high:
                     return
-                yield keys.memory(room_id, timestamp), record
+                yield keys.memory(room_id, tail.timestamp), record
 
-    def _up(self, memory: MemoryList, low: int) -> Iterator[tuple[int, bytes]]:
+    def _up(self, memory: MemoryList, low: int) -> Iterator[TailedRow]:
         assert self._record is not None
-        tail, last = self._record.tail, self._record.head.seq if low == 0 else None
-        for timestamp, record in memory.up(low):
-            # A row that ends above the tail has been written since, and holds what was there at its beginning.
-            whole = timestamp <= tail.timestamp
-            for row in [(timestamp, record)] if whole else memory.entries_of(record):
-                if row[0] > tail.timestamp:
-                    break
-                found = tail_of(self._room_id, row[1])
-                if last is not None and found.seq - entry_count(row[1]) != last:
-                    self._require_unmoved()
-                last = found.seq
-                yield row
-            if not whole:
-                break
-        if last is not None and last < tail.seq:
+        end, last = self._record.tail, self._record.head.seq if low == 0 else None
+        for row in self._until(memory, memory.up(low), end.timestamp):
+            if last is not None and row[0].seq - entry_count(row[1]) != last:
+                self._require_unmoved()
+            last = row[0].seq
+            yield row
+        if last is not None and last < end.seq:
             self._require_unmoved()
 
-    def _down(self, memory: MemoryList, high: int) -> Iterator[tuple[int, bytes]]:
+    def _down(self, memory: MemoryList, high: int) -> Iterator[TailedRow]:
         assert self._record is not None
         end = self._record.tail.timestamp
         if high > end:
-            newer = next(memory.up(end), None)
-            if newer is None:
+            newest = next(memory.up(end), None)
+            if newest is None:
                 self._require_unmoved()
             else:
-                yield from [row for row in reversed(memory.entries_of(newer[1])) if row[0] <= end]
+                yield from reversed([*self._until(memory, iter([newest]), end)])
         yield from memory.down(min(high, end))
+
+    @staticmethod
+    def _until(memory: MemoryList, rows: Iterator[TailedRow], end: int) -> Iterator[TailedRow]:
+        """Rows up to a timestamp. One that ends above it has been written since: of a segment the beginning counts."""
+        for row in rows:
+            if row[0].timestamp > end:
+                yield from [entry for entry in memory.entries_of(row[1]) if entry[0].timestamp <= end]
+                return
+            yield row
 
     def _require_unmoved(self) -> None:
         """Tell what looks like damage from a room that has been removed or truncated in the meantime."""
