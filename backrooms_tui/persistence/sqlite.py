@@ -40,6 +40,17 @@ _IDLE = 4
 """Readers' connections that are kept for the next reader."""
 _SWEEP = 4096
 """Rows that the removal of a room deletes in one transaction."""
+_SOME = (
+    "DELETE FROM {0} WHERE rowid IN (SELECT row.rowid FROM {0} AS entry CROSS JOIN {0} AS row NOT INDEXED"
+    " ON row.rowid = entry.rowid WHERE entry.room_id = ? AND row.room_id = ? LIMIT {1})"
+)
+"""By the index, and by the row it leads to: a damaged index entry may lead to another room's."""
+_REST = (
+    "UPDATE rooms SET config = '', metadata = NULL WHERE id = ?",
+    "DELETE FROM rooms WHERE id = ? AND NOT EXISTS (SELECT 1 FROM records WHERE room_id = id)",
+    "DELETE FROM destroyed WHERE room_id = ?",
+)
+"""What else there is of a room. The second is refused, by the foreign keys, while an index still knows rows of it."""
 _BESIDE = ("-wal", "-shm")
 _WRITTEN_FIRST = ("rooms", "records", "queue", "checkpoints", "destroyed")
 """Small tables whose indexes are compared with their rows before anything is written."""
@@ -153,10 +164,15 @@ class SqliteRows:
     def _prove(self) -> None:
         """Look at every page, and at the indexes that writes go by. Raises StoreCorrupted."""
         checks = ("quick_check(1)", *(f"integrity_check({table})" for table in _WRITTEN_FIRST))
-        for check in checks:
-            (told,) = self._writer.execute(f"PRAGMA {check}").fetchone()
-            if told != "ok":
-                raise self._refusal(f"REASON: {scrub(told)}")
+        try:
+            told = [self._writer.execute(f"PRAGMA {check}").fetchone()[0] for check in checks]
+        except TROUBLE as error:
+            if not refuses(error):
+                raise
+            told = [str(error)]
+        for line in told:
+            if line != "ok":
+                raise self._refusal(f"REASON: {scrub(line)}")
         self._proven = True
 
     def poison(self, reason: str) -> None:
@@ -178,22 +194,20 @@ class SqliteRows:
             raise self._poisoned(error) from error
 
     def _delete(self, room_id: RoomId) -> None:
-        some = "DELETE FROM {0} WHERE rowid IN (SELECT rowid FROM {0} WHERE room_id = ? LIMIT {1})"
+        """Remove a room's rows, some at a time, and then the rest of it, durably. Raises what SQLite raises."""
         for table in ("memory", "segments", "queue", "checkpoints"):
+            statement = (_SOME.format(table, _SWEEP), (room_id, room_id))
             deleted = _SWEEP
             while deleted == _SWEEP:
                 before = self._writer.total_changes
-                self._transact((), [(some.format(table, _SWEEP), (room_id,))], sync=False)
+                self._transact((), [statement], sync=False)
                 deleted = self._writer.total_changes - before
-        gone = "DELETE FROM rooms WHERE id = ? AND NOT EXISTS (SELECT 1 FROM records WHERE room_id = id)"
-        emptied = "UPDATE rooms SET config = '', metadata = NULL WHERE id = ?"
-        unmarked = "DELETE FROM destroyed WHERE room_id = ?"
         self._homes.discard(room_id)
-        self._transact((), [(statement, (room_id,)) for statement in (emptied, gone, unmarked)], sync=True)
+        self._transact((), [(statement, (room_id,)) for statement in _REST], sync=True)
 
     def _mend(self) -> None:
-        """Make the indexes anew and remove rows that are no room's: a damaged column of the room that is to go, or its
-        index entry, would keep SQLite from deleting the row. Only after that has happened: it takes all rooms' time.
+        """Make the indexes anew and remove rows of no room: a damaged column, or index entry, of the room that is to go
+        would keep SQLite from deleting its rows. Only after that has happened: it takes the time of all rooms' rows.
         """
         if self._writer.in_transaction:
             self._writer.execute("ROLLBACK")
