@@ -8,7 +8,6 @@ except where it says that it waits. Room arguments are full ids: `resolve` turns
 from __future__ import annotations
 
 import sys
-import traceback
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
@@ -175,6 +174,8 @@ class RoomService(Protocol):
 
 
 def _print_fault(error: BaseException) -> None:
+    import traceback  # 4 ms, for what should never happen
+
     traceback.print_exception(error, file=sys.stderr)
 
 

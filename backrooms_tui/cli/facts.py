@@ -39,7 +39,8 @@ def list(shell: Shell) -> int:  # noqa: A001 - named as the command
         shell.say(*table_lines(views, now=time.time_ns()))
     else:
         shell.say(*list_lines(views, state=options.state, sort=options.sort, now=time.time_ns()))
-    shell.emit([room_value(view) for view in views])
+    if not shell.as_text:
+        shell.emit([room_value(view) for view in views])
     return 0
 
 

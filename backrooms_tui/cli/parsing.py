@@ -7,8 +7,9 @@ same grammar.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 from types import SimpleNamespace
-from typing import Any, NoReturn
+from typing import Any
 
 from backrooms_tui.model.errors import UsageError
 
@@ -39,45 +40,78 @@ def split(words: Sequence[str]) -> tuple[str | None, list[str]]:
 
 def parse(command: Command, words: Sequence[str]) -> SimpleNamespace:
     """Read the words after (and before) a command's name. Raises UsageError."""
-    return _read(f"{PROGRAM} {command.name}", command.operands, options_of(command), words)
+    return _Reading(f"{PROGRAM} {command.name}", command.operands, options_of(command)).read(words)
 
 
 def parse_globals(words: Sequence[str]) -> SimpleNamespace:
     """Read a command line that has no command. Raises UsageError."""
-    if not words:  # the console's way in: 5 ms without argparse
-        return SimpleNamespace(**{_name(o): None if o.value else False for o in GLOBAL_OPTIONS})
-    return _read(PROGRAM, (), GLOBAL_OPTIONS, words)
+    return _Reading(PROGRAM, (), GLOBAL_OPTIONS).read(words)
+
+
+class _Reading:
+    """One command line being read. Not argparse: loading and filling that takes longer than listing 1,024 rooms."""
+
+    def __init__(self, program: str, operands: Sequence[Operand], options: Iterable[Option]) -> None:
+        self._program = program
+        self._operands = operands
+        self._options = {option.flag: option for option in options}
+        self._values: dict[str, Any] = {_name(o): None if o.value else False for o in self._options.values()}
+
+    def read(self, words: Sequence[str]) -> SimpleNamespace:
+        rest = list(words)
+        given: list[str] = []
+        while rest:
+            word = rest.pop(0)
+            if word == "--":
+                given += rest
+                break
+            if word.startswith("-") and word != "-":
+                self._option(word, rest)
+            else:
+                given.append(word)
+        self._place(given)
+        return SimpleNamespace(**self._values)
+
+    def _option(self, word: str, rest: list[str]) -> None:
+        flag, attached, text = word.partition("=")
+        option = self._options.get(flag)
+        if option is None:
+            raise self._wrong(f"{flag[:40]}: there is no such option.")
+        if option.value is None:
+            if attached:
+                raise self._wrong(f"{flag}: takes no value.")
+            self._values[_name(option)] = True
+            return
+        if not attached:
+            if not rest or rest[0].startswith("--"):
+                raise self._wrong(f"{flag}: {option.value} is missing.")
+            text = rest.pop(0)
+        held = self._chosen(flag, text, option.choices)
+        if option.repeatable:
+            held = [*(self._values[_name(option)] or ()), held]
+        self._values[_name(option)] = held
+
+    def _place(self, given: Sequence[str]) -> None:
+        for operand, text in zip_longest(self._operands, given[: len(self._operands)]):
+            if text is None and not operand.optional:
+                raise self._wrong(f"{operand.shown} is missing.")
+            self._values[operand.name] = None if text is None else self._chosen(operand.name, text, operand.choices)
+        if extra := given[len(self._operands) :]:
+            raise self._wrong(f"{extra[0][:40]!r} is one word too many.")
+
+    def _chosen(self, name: str, text: str, choices: tuple[str, ...]) -> Any:
+        """Choices that are written in capitals are read in any case."""
+        read = text.upper() if "".join(choices).isupper() else text
+        if choices and read not in choices:
+            raise self._wrong(f"{name}: {text[:40]!r} is not one of {'|'.join(choices)}.")
+        return read
+
+    def _wrong(self, reason: str) -> UsageError:
+        return UsageError(reason, f"USE '{self._program} --help'")
 
 
 def _name(option: Option) -> str:
     return option.flag.lstrip("-").replace("-", "_")
-
-
-def _read(
-    program: str, operands: Iterable[Operand], options: Iterable[Option], words: Sequence[str]
-) -> SimpleNamespace:
-    import argparse
-
-    class Parser(argparse.ArgumentParser):
-        def error(self, message: str) -> NoReturn:
-            raise UsageError(message[:1].upper() + message[1:], f"USE '{self.prog} --help'")
-
-    parser = Parser(prog=program, add_help=False, allow_abbrev=False)
-    for operand in operands:
-        nargs: Any = "?" if operand.optional else None
-        parser.add_argument(operand.name, metavar=operand.shown, nargs=nargs, choices=operand.choices or None)
-    for option in options:
-        if option.value is None:
-            parser.add_argument(option.flag, action="store_true")
-        else:
-            parser.add_argument(
-                option.flag,
-                metavar=option.value,
-                choices=option.choices or None,
-                action="append" if option.repeatable else "store",
-                type=str.upper if "".join(option.choices).isupper() else str,
-            )
-    return SimpleNamespace(**vars(parser.parse_args(words)))
 
 
 def command_named(name: str) -> Command:

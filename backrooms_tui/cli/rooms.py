@@ -74,9 +74,10 @@ def destroy(shell: Shell) -> int:
         if not shell.options.force:
             shell.say(*destroy_lines(service.room(room_id)))
             confirmation = _typed_id(shell)
+        backups = service.backups(room_id)
         service.destroy(room_id, confirm=confirmation)
-        shell.say("DESTROYING ROOM...", "STATE FILE DELETED", "MEMORY LOG DELETED", "BACKUPS DELETED")
-        shell.say("ROOM TERMINATED")
+        shell.say("DESTROYING ROOM...", "STATE FILE DELETED", "MEMORY LOG DELETED")
+        shell.say(*(["BACKUPS DELETED"] if backups else []), "ROOM TERMINATED")
         shell.emit({"id": room_id, "state": "TERMINATED"})
     return 0
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backrooms_tui.cli import parsing
-from backrooms_tui.cli.commands import COMMANDS, GLOBAL_OPTIONS
+from backrooms_tui.cli.commands import BACKENDS, COMMANDS, GLOBAL_OPTIONS
+from backrooms_tui.config import settings
 from backrooms_tui.model.errors import UsageError
 
 
@@ -42,12 +43,35 @@ def test_a_commands_own_option_stands_for_the_global_one_of_the_same_name():
         "list --sort size",
         "list --state terminated",
         "stats a3f7 --readonly",
+        "stats a3f7 --verbose=yes",
+        "stats a3f7 --output --verbose",
+        "config",
+        "config edit",
+        "migrate --to MYSQL",
+        "compare a3f7",
     ],
 )
 def test_wrong_words_are_a_usage_error_that_points_to_the_help_page(line):
     with pytest.raises(UsageError) as refused:
         parsed(line)
     assert refused.value.details[-1] == f"USE 'room.exe {line.split()[0]} --help'"
+
+
+def test_values_may_be_attached_repeated_and_in_capitals_or_not():
+    options = parsed("export a3f7 --filter=input --filter output,error --output=-x --json")[1]
+    assert (options.filter, options.output, options.json) == (["input", "output,error"], "-x", True)
+    assert parsed("migrate --to sqlite")[1].to == "SQLITE"
+    assert parsed("export a3f7")[1].filter is None
+
+
+def test_after_two_dashes_every_word_is_an_operand():
+    assert parsed("restore -- --odd-name.tar.gz")[1].path == "--odd-name.tar.gz"
+    assert parsed("batch -")[1].path == "-"
+    assert parsed("batch")[1].path is None
+
+
+def test_the_backends_of_the_table_are_those_of_the_settings():
+    assert BACKENDS == settings.BACKENDS
 
 
 def test_an_unknown_command_is_a_usage_error():
