@@ -1,6 +1,6 @@
-"""Work on stores as wholes, while nobody uses them: copying one to another backend.
+"""Work on stores as wholes, while nobody uses them: listing one, copying one to another backend.
 
-Beside the service: it opens stores itself, and starts no entity.
+Beside the service: it opens stores itself, and loads nothing of what drives entities.
 """
 
 from __future__ import annotations
@@ -14,17 +14,38 @@ from typing import TYPE_CHECKING
 from backrooms_tui.config.paths import store_root
 from backrooms_tui.config.settings import PersistenceSettings, Settings
 from backrooms_tui.model.errors import BackroomsError, RoomCorrupted, UsageError
-from backrooms_tui.model.reports import Progress, quiet
 from backrooms_tui.model.room import RoomRecord
 from backrooms_tui.model.states import RoomState
 from backrooms_tui.model.value import value
+from backrooms_tui.model.views import RoomView
 
 if TYPE_CHECKING:
+    from backrooms_tui.model.reports import Progress
     from backrooms_tui.persistence.row_store import RowStore
     from backrooms_tui.persistence.store import RoomImage
 
 FILL_BYTES = 4 * 1024 * 1024
 """Bytes of memory rows written at once."""
+
+
+@value
+class StoredRooms:
+    """What a store holds while nobody owns it."""
+
+    rooms: tuple[RoomView, ...]
+    """Oldest first."""
+    warnings: tuple[str, ...]
+    """Complete lines, as `ServiceStatus` has them."""
+
+
+def stored_rooms(settings: Settings) -> StoredRooms:
+    """All rooms of the configured store: what `RoomService.rooms` gives, for half of what it takes to open a service.
+
+    Raises like opening one.
+    """
+    with _opened(store_root(settings), settings.persistence.backend, settings.persistence) as store:
+        views = (RoomView(record, record.queued, None, "COLD", None, 0) for record in store.load().records)
+        return StoredRooms(tuple(views), store.warnings)
 
 
 class MigrationFailed(BackroomsError):
@@ -56,7 +77,7 @@ def migration_target(settings: Settings, backend: str, path: str | None) -> Path
     return target
 
 
-def migrate(settings: Settings, backend: str, target: Path, progress: Progress = quiet) -> MigrationReport:
+def migrate(settings: Settings, backend: str, target: Path, progress: Progress) -> MigrationReport:
     """Copy every room of the configured store into an empty store of another backend, then open that again and compare
     each room with its source, row by row. Progress is in bytes, half of them for comparing.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import SimpleNamespace
 from typing import TextIO
@@ -17,6 +17,7 @@ from typing import TextIO
 from backrooms_tui.config.settings import Settings
 from backrooms_tui.model.errors import BackroomsError, UsageError
 from backrooms_tui.model.ids import RoomId
+from backrooms_tui.model.views import RoomView
 from backrooms_tui.service import RoomService
 
 from . import parsing
@@ -167,6 +168,9 @@ class _LineShell(Shell):
 
     def settings(self) -> Settings:
         return self._run.shell.settings()
+
+    def rooms(self) -> Sequence[RoomView]:
+        return self._run.service.rooms()
 
     @contextmanager
     def service(self, **_: object) -> Iterator[RoomService]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from backrooms_tui.model import comparison as comparing
 from backrooms_tui.model.errors import RoomCorrupted, UsageError
 from backrooms_tui.model.states import RoomState
 from backrooms_tui.model.views import RoomView
-from backrooms_tui.service import RoomService
 
 from .errors import error_lines, error_value
 from .render import (
@@ -28,13 +28,15 @@ from .salvage import readable_memory
 from .shell import Shell
 from .statistics import stats_lines, stats_value
 
+if TYPE_CHECKING:
+    from backrooms_tui.service import RoomService
+
 
 def list(shell: Shell) -> int:  # noqa: A001 - named as the command
     """All rooms, or those asked for."""
     options = shell.options
     limit = None if options.limit is None else _count(options.limit)
-    with shell.service() as service:
-        views = chosen(service.rooms(), state=options.state, sort=options.sort, limit=limit)
+    views = chosen(shell.rooms(), state=options.state, sort=options.sort, limit=limit)
     if shell.format == "table":
         shell.say(*table_lines(views, now=time.time_ns()))
     else:

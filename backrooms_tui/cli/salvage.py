@@ -6,11 +6,14 @@ Up to the first damage from the oldest entry on, then what lies behind it, from 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from backrooms_tui.model.entries import MemoryEntry
 from backrooms_tui.model.errors import RoomCorrupted
 from backrooms_tui.model.room import RoomRecord
-from backrooms_tui.service import RoomService
+
+if TYPE_CHECKING:
+    from backrooms_tui.service import RoomService
 
 PAGE = 512
 """Entries read at once; a room is never loaded whole."""

@@ -9,19 +9,22 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from types import FrameType, SimpleNamespace
-from typing import Any, Self, TextIO
+from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from backrooms_tui.config.settings import Settings
 from backrooms_tui.model.errors import BackroomsError, OutputFailed, UsageError
 from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.scrub import scrub
-from backrooms_tui.service import RoomService
+from backrooms_tui.model.views import RoomView
 
 from .commands import Command
 from .lines import Lines, open_lines
+
+if TYPE_CHECKING:
+    from backrooms_tui.service import RoomService
 
 NOT_DURABLE = "WARNING: Persistence disabled. All state will be lost on exit."
 
@@ -135,6 +138,17 @@ class Shell:
             flags["logging.level"] = ("--verbose", "DEBUG")
         return load(config=self.options.config, flags=flags)
 
+    def rooms(self) -> Sequence[RoomView]:
+        """All rooms, for a command that wants nothing else. Raises like `service`."""
+        if not self.persist:
+            with self.service() as service:
+                return service.rooms()
+        from backrooms_tui.maintenance import stored_rooms
+
+        stored = stored_rooms(self.settings())
+        _warn(stored.warnings)
+        return stored.rooms
+
     @contextmanager
     def service(self, *, on_fault: Callable[[BaseException], None] = _report_fault) -> Iterator[RoomService]:
         """Open the rooms for the time of a command, and close them whatever happens.
@@ -146,15 +160,21 @@ class Shell:
 
         settings = self.settings()
         if not self.persist:
-            sys.stderr.write(NOT_DURABLE + "\n")
-            sys.stderr.flush()
+            _warn((NOT_DURABLE,))
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, _stop)
         service = open_service(settings, persist=self.persist, on_fault=on_fault)
         try:
+            _warn(service.status().warnings)
             yield service
         finally:
             service.close()
+
+
+def _warn(lines: Sequence[str]) -> None:
+    for line in lines:
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()
 
 
 def _format(options: SimpleNamespace, command: Command | None) -> str:
