@@ -62,13 +62,14 @@ def accept(
             return room.receipts[request_id]
         size = len(data) + ENTRY_OVERHEAD
         _check_room(room, engine.limits, size)
-        free = not room.queue and room.turn is None
+        rests = room.turn is None  # also with a queue: nobody has called for what an earlier owner left
+        free = rests and not room.queue
         starts = free and not engine.compactor.consider(room, size) and room.ready
         commit, pending = _seal_input(room, text, source, request_id, timeout, starts=starts)
         receipt = Receipt(room.id, pending.input.seq, pending.input.timestamp, len(room.queue))
         ticket = engine.committer.enqueue(commit, here=True, then=lambda error: _durable(engine, room, commit, error))
         room.queue.append(pending)
-    if free:
+    if rests:
         kick(room)
     engine.committer.finish(ticket)
     if request_id is not None:

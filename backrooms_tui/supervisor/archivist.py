@@ -214,6 +214,7 @@ class Archivist:
         """Put a room in whole, in the place of a CORRUPTED one or of none. Raises RoomExists, MaxRoomsExceeded."""
         with self._registry.placing(record.id) as damaged:
             if damaged is not None:
+                self._engine.write(damaged, damaged.seal)  # that it is CORRUPTED may not have been written yet
                 damaged.blocked = True  # nothing is written of it but what is put in
             try:
                 self._fill(image, record, rows, progress, new=damaged is None)
