@@ -235,7 +235,7 @@ class Fleet:
     def resume_pending(self) -> None:
         self.calls.append(("resume_pending",))
 
-    def _work(self, call: tuple[object, ...], progress: Progress, of: int = 1247) -> None:
+    def _work(self, call: tuple[object, ...], progress: Progress, of: int = 1248) -> None:
         """A long verb's body: half of it, the gate, the rest."""
         self.calls.append(call)
         progress(0, of)

@@ -146,7 +146,7 @@ def foot_rows(
     """
     marks = _marks_row(rooms)
     if jobs and height <= FOOT_ALONE:
-        marks = ends(marks, jobs[-1].fit(width // 2), width)
+        marks = ends(marks, jobs[-1], width)
     rows = [row(ink("rule", "─" * width)), _filter_row(width, rooms), marks]
     if height > FOOT_ALONE:
         states = rooms.states()

@@ -65,7 +65,7 @@ class ConsoleActions:
     def _settings(self) -> None:
         from .looking import show_settings
 
-        show_settings(self._app.console_screen, self._app.console_settings)
+        show_settings(self._app.console_screen, self._app.desk, self._app.console_settings)
 
     def _toggle_hints(self) -> None:
         wanted = not self._app.console_view.hints

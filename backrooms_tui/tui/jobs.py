@@ -202,8 +202,10 @@ class Jobs:
         self._changed()
 
     def _failed(self, job: Job, failed: Callable[[Job, BackroomsError], None], error: BackroomsError) -> None:
-        line = SafeText.of("  ".join((error.code, *error.details)))
-        job.end(Stage.CANCELLED if isinstance(error, Cancelled) else Stage.FAILED, line)
+        if isinstance(error, Cancelled):
+            job.end(Stage.CANCELLED, SafeText.ours("NOTHING HALF DONE IS LEFT"))
+        else:
+            job.end(Stage.FAILED, SafeText.of("  ".join((error.code, *error.details))))
         failed(job, error)
         self._changed()
 

@@ -55,10 +55,11 @@ def _show(screen: ConsoleScreen, desk: Desk, a: RoomView, b: RoomView) -> None:
     screen.app.push_screen(Compare(a, b, desk.now, copy))
 
 
-def show_settings(screen: ConsoleScreen, settings: Settings) -> None:
+def show_settings(screen: ConsoleScreen, desk: Desk, settings: Settings) -> None:
     """The configuration, with the source of each value."""
     from .settings_rows import settings_rows
 
+    facts = desk.figures.facts
     title = row(ink("title", "CONFIGURATION"))
     note = row(ink("dim", "read only   esc close"))
-    screen.app.push_screen(TextSheet(title, settings_rows(settings), note))
+    screen.app.push_screen(TextSheet(title, settings_rows(settings, facts.path if facts is not None else None), note))

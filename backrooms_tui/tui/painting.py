@@ -45,7 +45,7 @@ def paint_foot(screen: ConsoleScreen, desk: Desk) -> None:
             size.height,
             rooms=desk.rooms,
             latencies=latencies,
-            jobs=desk.job_lines(size.width),
+            jobs=desk.job_lines(size.width if size.height > chrome.FOOT_ALONE else size.width // 2),
             notices=notices,
         )
     )

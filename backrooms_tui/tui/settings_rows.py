@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from operator import attrgetter
 
+from backrooms_tui.config.paths import SYSTEM_CONFIG, state_directory, user_config
 from backrooms_tui.config.settings import Settings
 from backrooms_tui.config.values import schema
 
@@ -13,8 +14,8 @@ from .safe import SafeText
 _NAME, _VALUE = 32, 26
 
 
-def settings_rows(settings: Settings) -> tuple[Row, ...]:
-    """Section by section, in the order of the reference."""
+def settings_rows(settings: Settings, store: str | None) -> tuple[Row, ...]:
+    """Section by section, in the order of the reference; at the end where things are. `store` is None in memory."""
     rows: list[Row] = [row(ink("dim", "SETTING".ljust(_NAME) + "VALUE".ljust(_VALUE + 1) + "SOURCE"))]
     section = ""
     for name in schema():
@@ -23,7 +24,13 @@ def settings_rows(settings: Settings) -> tuple[Row, ...]:
             rows.append(EMPTY)
             section = first
         rows.append(_setting(name, settings))
-    return tuple(rows)
+    places = (
+        ("STORE", store or "NONE (in memory only)"),
+        ("STATE", str(state_directory())),
+        ("SYSTEM FILE", str(SYSTEM_CONFIG)),
+        ("USER FILE", str(user_config())),
+    )
+    return (*rows, EMPTY, *(row(ink("dim", label.ljust(_NAME)), foreign("", path)) for label, path in places))
 
 
 def _setting(name: str, settings: Settings) -> Row:

@@ -1,8 +1,9 @@
-"""What keys do to real rooms: a console over the real service, nothing stored."""
+"""What keys do to real rooms: a console over the real service; nothing is stored but where files are the matter."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from conftest import comes, screen_text, sees
 from textual import events
 from textual.pilot import Pilot
 
-from backrooms_tui.config.settings import Settings
+from backrooms_tui.config.settings import PersistenceSettings, Settings
 from backrooms_tui.model.room import RoomConfig
 from backrooms_tui.model.states import RoomState
 from backrooms_tui.service import RoomService, open_service
@@ -215,3 +216,118 @@ async def test_a_second_ctrl_c_at_once_leaves(pilot: Pilot[Any]) -> None:
     await sees(pilot, "ctrl+c AGAIN LEAVES")
     await pilot.press("ctrl+c")
     assert pilot.app.return_value == 0
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> Iterator[RoomService]:
+    """A service that stores, for what needs files: archives and their shelf."""
+    opened = open_service(Settings(persistence=PersistenceSettings(path=str(tmp_path / "rooms"))))
+    yield opened
+    opened.close()
+
+
+@pytest_asyncio.fixture
+async def keeper(stored: RoomService, tmp_path: Path) -> AsyncIterator[Pilot[Any]]:
+    """A console over one stored room that remembers something."""
+    room_id = stored.create(RoomConfig()).record.id
+    stored.wait(stored.submit(room_id, b"remember value: 42", source="test"))
+    app = BackroomsApp(stored, operator="ops@h1")
+    async with app.run_test(size=(120, 40), notifications=True) as running:
+        await sees(running, "ENTITY: Stored.")
+        yield running
+    app.stop_jobs()
+    app.stop_threads()
+
+
+async def command(pilot: Pilot[Any], line: str) -> None:
+    await pilot.press(":")
+    pilot.app.post_message(events.Paste(line))
+    await sees(pilot, line[-40:])
+    await pilot.press("enter")
+
+
+def told(pilot: Pilot[Any], words: str) -> bool:
+    return any(words in line.text.plain for line in desk(pilot).ledger.lines())
+
+
+async def test_a_room_that_was_backed_up_and_destroyed_comes_back_with_what_it_remembered(
+    keeper: Pilot[Any], stored: RoomService, tmp_path: Path
+) -> None:
+    room_id = desk(keeper).tabs.shown
+    await command(keeper, f"backup --output {tmp_path}/one.tar.gz")
+    await comes(keeper, lambda: told(keeper, "BACKUP COMPLETE"))
+    stored.destroy(room_id, confirm=room_id)
+    await sees(keeper, "NO ROOMS EXIST.")
+    await command(keeper, f"restore {tmp_path}/one.tar.gz")
+    await comes(keeper, lambda: told(keeper, "ROOM RESTORED"))
+    await sees(keeper, "ENTITY: Stored.")
+    await keeper.press("enter")
+    await sees(keeper, "B / 65536")
+    await type_and_send(keeper, "recall value")
+    await sees(keeper, "ENTITY: 42")
+
+
+async def test_a_backup_on_the_shelf_is_shown_beside_the_room(keeper: Pilot[Any]) -> None:
+    await sees(keeper, "BACKUP  NONE ON THE SHELF")
+    await keeper.press("a", "b", "enter")
+    await comes(keeper, lambda: "s old  1.1K" in screen_text(keeper.app))
+
+
+async def test_an_export_holds_what_the_room_remembers(keeper: Pilot[Any], tmp_path: Path) -> None:
+    await command(keeper, f"export --filter output --output {tmp_path}/memory.jsonl")
+    await comes(keeper, lambda: told(keeper, "EXPORTED: 1 entries"))
+    assert '"content":"ENTITY: Stored."' in (tmp_path / "memory.jsonl").read_text()
+
+
+async def test_a_file_that_is_no_archive_is_refused_and_says_why(keeper: Pilot[Any], tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("dear room")
+    await command(keeper, f"restore {tmp_path}/letter.txt")
+    await sees(keeper, "ERROR: ARCHIVE_INVALID")
+    await sees(keeper, "ROOMS 1")
+
+
+async def test_the_store_is_checked_and_a_room_compacted_while_the_console_goes_on(keeper: Pilot[Any]) -> None:
+    await keeper.press("a", "k", "a", "m")
+    await comes(keeper, lambda: told(keeper, "EVERY BYTE IS SOUND"))
+    await comes(keeper, lambda: told(keeper, "COMPRESSION"))
+
+
+async def test_a_batch_states_a_result_for_every_line_and_goes_on_after_a_failed_one(
+    pilot: Pilot[Any], service: RoomService, tmp_path: Path
+) -> None:
+    (tmp_path / "rooms.batch").write_text(
+        "# two rooms\n"
+        "create --memory-limit 128M\n"
+        "enter {LAST_ROOM_ID}\n"
+        "remember key1: value1\n"
+        "recall key1\n"
+        "exit\n"
+        "evict everybody\n"
+        "enter ffff\n"
+        "hello\n"
+        "exit\n"
+        "suspend {LAST_ROOM_ID}\n"
+        "destroy {LAST_ROOM_ID}\n"
+    )
+    await command(pilot, f"batch {tmp_path}/rooms.batch")
+    await comes(pilot, lambda: told(pilot, "BATCH COMPLETE: 11 commands executed (5 failed)"))
+    await pilot.press("J", "enter")
+    for words in ("LINE 4: remember key1: value1", "ENTITY: Stored.", "ENTITY: value1", "EXITING ROOM"):
+        await sees(pilot, words)
+    await pilot.press("end")
+    for words in ("ERROR: ROOM_NOT_FOUND", "NOT EXECUTED", "STATE: SUSPENDED", "destroy needs --force"):
+        await sees(pilot, words)
+    assert [view.record.state for view in service.rooms()].count(RoomState.SUSPENDED) == 1
+
+
+async def test_a_batch_that_is_cancelled_leaves_the_room_it_is_in(
+    pilot: Pilot[Any], service: RoomService, tmp_path: Path
+) -> None:
+    (tmp_path / "long.batch").write_text(
+        "create\nenter {LAST_ROOM_ID}\nlong running operation\nlong running operation\n"
+    )
+    await command(pilot, f"batch {tmp_path}/long.batch")
+    await comes(pilot, lambda: any(view.running is not None for view in service.rooms()))
+    await pilot.press("ctrl+c")
+    await comes(pilot, lambda: told(pilot, "BATCH CANCELLED"))
+    assert all(view.occupants == 0 for view in service.rooms())

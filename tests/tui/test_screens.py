@@ -10,6 +10,8 @@ from conftest import comes, sees
 from fleet import Fleet
 from textual.pilot import Pilot
 
+from backrooms_tui.model.errors import ArchiveInvalid
+
 LARGE, SMALL, HUGE = (120, 40), (80, 24), (200, 50)
 END = "END OF OUTPUT"
 
@@ -83,6 +85,32 @@ def test_screen(
     console: Any, picture: Any, size: tuple[int, int], keys: tuple[str, ...], first: str, then: str | None
 ) -> None:
     picture(console(), size, steps(*keys, first=first, then=then))
+
+
+@pytest.mark.parametrize("size", [LARGE, SMALL], ids=["120x40", "80x24"])
+def test_jobs_that_run_and_have_ended(console: Any, picture: Any, size: tuple[int, int]) -> None:
+    """A cancelled compression, a failed check and a backup that waits at its middle."""
+    fleet = Fleet()
+    app = console(fleet)
+
+    async def run(pilot: Pilot[Any]) -> None:
+        await comes(pilot, lambda: app.desk.figures.backups is not None)
+        fleet.refusal = ArchiveInvalid("MEMBER: checksums.json")
+        await pilot.press("a", "k")
+        await sees(pilot, "ERROR: ARCHIVE_INVALID")
+        fleet.refusal = None
+        fleet.gate.clear()
+        await pilot.press("a", "m")
+        await comes(pilot, lambda: app.open_jobs() and app.open_jobs()[0].done)
+        await pilot.press("ctrl+c")
+        await sees(pilot, "COMPACT CANCELLED")
+        await pilot.press("a", "b", "enter")
+        await sees(pilot, "50%")
+        await pilot.press("J")
+        await sees(pilot, "RUNNING")
+
+    picture(app, size, run)
+    fleet.gate.set()
 
 
 def test_an_empty_store_is_mostly_empty_space(console: Any, picture: Any) -> None:
