@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from redis_server import Wire
@@ -271,3 +272,47 @@ class TestOwners:
             open_redis()
         assert caught.value.details[0] == "HELD BY: another program"
         assert "room:owner" in caught.value.details[1]
+
+
+class TestOwnerDeaths:
+    OWNER = """
+import sys
+from pathlib import Path
+sys.path[:0] = sys.argv[3:]
+from backrooms_tui.persistence.opening import StoreOptions, open_store
+from store_contract import new_record, remembering
+store = open_store(Path(sys.argv[1]), backend="REDIS", options=StoreOptions(host=sys.argv[2]))
+records = store.load().records
+record = records[0] if records else new_record("a")
+while True:
+    commit = remembering(record, str(record.tail.seq))
+    store.commit([commit])
+    record = commit.record
+    print(record.tail.seq, flush=True)
+"""
+
+    def test_nothing_acknowledged_is_lost_when_the_owner_is_killed_again_and_again(
+        self, redis_server, open_redis, root
+    ):
+        acknowledged = 0
+        for n in range(8):
+            paths = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
+            owner = subprocess.Popen(
+                [sys.executable, "-c", self.OWNER, str(root), redis_server.socket, *paths], stdout=subprocess.PIPE
+            )
+            assert owner.stdout is not None
+            for _ in range(20 + 7 * n):
+                line = owner.stdout.readline()
+                assert line, "the owner ended by itself"
+            owner.kill()
+            told = (line + owner.stdout.read()).split(b"\n")[:-1]
+            owner.stdout.close()
+            owner.wait()
+            assert int(told[-1]) > acknowledged
+            acknowledged = int(told[-1])
+            store = open_redis()  # at once: nobody waits for the dead owner's lease
+            (record,) = store.load().records
+            assert record.tail.seq in (acknowledged, acknowledged + 1)
+            assert store.verify(A) is None
+            assert remembered(store) == [str(seq) for seq in range(record.tail.seq)]
+            store.close()
