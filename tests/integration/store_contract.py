@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import pytest
 
 from backrooms_tui.model.entries import Draft, EntryType, Tail
-from backrooms_tui.model.errors import RoomCorrupted, RoomNotFound, SequenceConflict, StoreClosed
+from backrooms_tui.model.errors import RoomCorrupted, RoomExists, RoomNotFound, SequenceConflict, StoreClosed
 from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.room import Creation, Damage, QueuedInput, RoomConfig, RoomRecord, Suspension
 from backrooms_tui.model.states import RoomState
 from backrooms_tui.model.value import changed
 from backrooms_tui.persistence.records import seal
-from backrooms_tui.persistence.segments import compress
+from backrooms_tui.persistence.segments import compress, is_segment, plain_size, tail_of
 from backrooms_tui.persistence.store import Compaction, RoomCommit, RoomStore
 
 T0 = 1_700_000_000_000_000_000
@@ -47,8 +47,33 @@ def remembering(record: RoomRecord, *texts: str, **changes: object) -> RoomCommi
     """The commit that adds entries with these texts, and changes fields of the record."""
     entries, tail = seal(record.id, record.tail, drafts(*texts), T0)
     usage = record.memory_usage + sum(len(sealed.blob) for sealed in entries)
-    changed = record.with_(tail=tail, memory_usage=usage, **changes)
+    plain = record.memory_plain + usage - record.memory_usage
+    changed = record.with_(tail=tail, memory_usage=usage, memory_plain=plain, **changes)
     return RoomCommit(record=changed, expected=record.tail, entries=entries)
+
+
+def compacted(store: RoomStore, record: RoomRecord, start: int, stop: int, algorithm: str = "zstd") -> RoomRecord:
+    """Have rows `start` to `stop` of a room become one segment; gives the record afterwards."""
+    rows = store.rows(record.id, after=0, size=1 << 40)[start:stop]
+    blob = compress(record.id, [row for _, row in rows], algorithm)
+    freed = sum(len(row) for _, row in rows) - len(blob)
+    smaller = record.with_(memory_usage=record.memory_usage - freed)
+    compaction = Compaction(tuple(timestamp for timestamp, _ in rows), blob)
+    store.commit([RoomCommit(smaller, record.tail, compactions=(compaction,))])
+    return smaller
+
+
+def truncated(store: RoomStore, record: RoomRecord, rows: int) -> RoomRecord:
+    """Have the oldest rows of a room go; gives the record afterwards."""
+    going = store.rows(record.id, after=0, size=1 << 40)[:rows]
+    smaller = record.with_(
+        head=tail_of(record.id, going[-1][1]),
+        memory_usage=record.memory_usage - sum(len(row) for _, row in going),
+        memory_plain=record.memory_plain - sum(plain_size(row) for _, row in going),
+    )
+    compaction = Compaction(tuple(timestamp for timestamp, _ in going), None)
+    store.commit([RoomCommit(smaller, record.tail, compactions=(compaction,))])
+    return smaller
 
 
 def filled(store: RoomStore, name: str, count: int) -> RoomRecord:
@@ -269,6 +294,164 @@ class StoreContract:
         store.commit([remembering(stored, "four")])
         assert texts(store.read(stored.id)) == ["0", "1", "2", "four"]
 
+    @pytest.mark.parametrize("algorithm", ["zstd", "lz4"])
+    def test_a_segment_reads_like_the_entries_it_is_made_of(self, store, algorithm):
+        stored = filled(store, "a", 30)
+        plain = store.read(stored.id, limit=100)
+        stored = compacted(store, stored, 0, 12, algorithm)
+        stored = compacted(store, stored, 1, 9, algorithm)
+        assert [is_segment(row) for _, row in store.rows(stored.id, after=0, size=1 << 40)][:3] == [True, True, False]
+        assert store.verify(stored.id) is None
+        assert store.read(stored.id, limit=100) == plain
+        for entry in plain:
+            assert store.entry(stored.id, entry.timestamp) == entry
+        for cursor in range(T0 - 1, T0 + 31):
+            after = [entry for entry in plain if entry.timestamp > cursor]
+            before = [entry for entry in plain if entry.timestamp < cursor]
+            for limit in (1, 7, 100):
+                assert store.read(stored.id, after=cursor, limit=limit) == after[:limit]
+                assert store.read(stored.id, before=cursor, limit=limit) == before[-limit:]
+
+    def test_a_whole_memory_may_be_one_segment_and_go_on(self, store):
+        stored = compacted(store, filled(store, "a", 5), 0, 5)
+        assert store.verify(stored.id) is None
+        more = remembering(stored, "more")
+        store.commit([more])
+        assert texts(store.read(stored.id)) == ["0", "1", "2", "3", "4", "more"]
+        assert store.load().records == (more.record,)
+
+    def test_truncated_memory_begins_at_its_head(self, store):
+        stored = truncated(store, filled(store, "a", 20), 6)
+        assert (stored.head.seq, stored.entries) == (6, 14)
+        assert store.verify(stored.id) is None
+        rest = [str(n) for n in range(6, 20)]
+        assert texts(store.read(stored.id)) == texts(store.read(stored.id, after=0)) == rest
+        assert texts(store.read(stored.id, after=T0 + 2, limit=2)) == rest[:2]
+        assert store.read(stored.id, before=T0 + 6) == []
+        with pytest.raises(RoomCorrupted):
+            store.entry(stored.id, T0 + 5)
+
+    def test_segments_are_truncated_like_single_entries_and_to_the_last(self, store):
+        stored = compacted(store, compacted(store, filled(store, "a", 20), 0, 8), 1, 5)
+        stored = truncated(store, stored, 1)
+        assert texts(store.read(stored.id, after=0)) == [str(n) for n in range(8, 20)]
+        stored = truncated(store, stored, len(store.rows(stored.id, after=0, size=1 << 40)))
+        assert (stored.entries, stored.memory_usage, stored.memory_plain) == (0, 0, 0)
+        assert store.verify(stored.id) is None
+        assert store.read(stored.id) == store.read(stored.id, after=0) == []
+        more = remembering(stored, "more")
+        store.commit([more])
+        assert texts(store.read(stored.id)) == ["more"]
+        assert store.verify(stored.id) is None
+
+    def test_compactions_and_entries_of_one_commit_happen_together(self, store):
+        stored = filled(store, "a", 6)
+        rows = store.rows(stored.id, after=0, size=1 << 40)
+        noted = remembering(stored, "noted")
+        blob = compress(stored.id, [row for _, row in rows[2:4]], "zstd")
+        compactions = (
+            Compaction((rows[0][0], rows[1][0]), None),
+            Compaction((rows[2][0], rows[3][0]), blob),
+        )
+        head = tail_of(stored.id, rows[1][1])
+        store.commit([changed(noted, record=noted.record.with_(head=head), compactions=compactions)])
+        assert texts(store.read(stored.id, after=0)) == ["2", "3", "4", "5", "noted"]
+        assert store.verify(stored.id) is None
+
+    def test_a_record_made_on_a_compaction_that_never_happened_is_refused(self, store):
+        stored = filled(store, "a", 6)
+        for wrong in (
+            stored.with_(head=Tail(2, T0 + 1, 7)),
+            stored.with_(memory_usage=stored.memory_usage - 1),
+        ):
+            with pytest.raises(SequenceConflict):
+                store.commit([RoomCommit(wrong, stored.tail)])
+        assert store.load().records == (stored,)
+
+    def test_rows_come_in_pieces_of_some_size_and_always_one(self, store):
+        stored = compacted(store, filled(store, "a", 30), 0, 10)
+        everything = store.rows(stored.id, after=0, size=1 << 40)
+        assert len(everything) == 21
+        for size in (1, 200, 10_000):
+            walked, last = [], 0
+            while piece := store.rows(stored.id, after=last, size=size):
+                walked += piece
+                last = piece[-1][0]
+            assert walked == everything
+        assert store.rows(stored.id, after=0, size=1) == everything[:1]
+
+    def test_an_image_is_the_room_of_one_moment_whatever_is_committed_meanwhile(self, store):
+        stored = compacted(store, filled(store, "a", 40), 0, 20)
+        queued = (QueuedInput(40, stored.tail.timestamp, "r1"),)
+        stored = stored.with_(state_version=1, queued=1)
+        store.commit([RoomCommit(stored, stored.tail, snapshot=b"{}", queue_put=queued)])
+        rows = store.rows(stored.id, after=0, size=1 << 40)
+        with store.image(stored.id) as image:
+            assert (image.record, image.snapshot, image.queue) == (stored, b"{}", queued)
+            seen = [next(image.rows)]
+            later = remembering(stored, "later", state_version=2, queued=0)
+            store.commit([changed(later, snapshot=b"[]", queue_del=(40,))])
+            assert seen + list(image.rows) == rows
+
+    def test_a_room_is_put_in_whole_and_is_the_same_room(self, store):
+        stored = compacted(store, filled(store, "a", 40), 0, 20)
+        stored = stored.with_(state_version=1, queued=1)
+        queued = (QueuedInput(40, stored.tail.timestamp, "r1"),)
+        store.commit([RoomCommit(stored, stored.tail, snapshot=b"{}", queue_put=queued)])
+        rows, entries = store.rows(stored.id, after=0, size=1 << 40), store.read(stored.id)
+        store.destroy(stored.id)
+        store.clear(stored.id)
+        assert store.load().records == (), "not there before it is established"
+        store.clear(stored.id)
+        store.fill(stored.id, rows[:10])
+        store.fill(stored.id, rows[10:])
+        store.establish(stored, b"{}", queued)
+        assert store.load().records == (stored,)
+        assert store.verify(stored.id) is None
+        assert (store.read(stored.id), store.snapshot(stored.id), store.queue(stored.id)) == (
+            entries,
+            b"{}",
+            list(queued),
+        )
+        store.commit([remembering(stored, "more")])
+        assert texts(store.read(stored.id))[-1] == "more"
+
+    def test_a_room_that_is_well_is_not_cleared_and_a_corrupted_one_stays_that_until_it_is_established(self, store):
+        stored = filled(store, "a", 5)
+        rows = store.rows(stored.id, after=0, size=1 << 40)
+        store.commit([RoomCommit(stored, stored.tail, snapshot=b"{}")])
+        with pytest.raises(RoomExists):
+            store.clear(stored.id)
+        assert len(store.read(stored.id)) == 5
+        ill = stored.with_(state=RoomState.CORRUPTED, damage=Damage("SEQUENCE_GAP", "x", 1, T0))
+        store.commit([RoomCommit(ill, stored.tail)])
+        store.clear(stored.id)
+        assert [(r.state, r.damage) for r in store.load().records] == [(ill.state, ill.damage)]
+        store.fill(stored.id, rows)
+        store.establish(stored, None, ())
+        assert store.load().records == (stored,)
+        assert store.snapshot(stored.id) is None, "nothing of the room before is left"
+        assert store.verify(stored.id) is None
+
+    def test_compacted_and_truncated_rooms_are_there_after_the_next_opening(self, backend):
+        if backend.again is None:
+            return
+        first = truncated(backend.store, compacted(backend.store, filled(backend.store, "a", 60), 0, 30), 1)
+        second = compacted(backend.store, truncated(backend.store, filled(backend.store, "b", 60), 20), 0, 30)
+        seen = [backend.store.read(record.id, after=0) for record in (first, second)]
+        store = backend.again()
+        assert sorted(store.load().records, key=lambda record: str(record.config.name)) == [first, second]
+        assert [store.verify(record.id) for record in (first, second)] == [None, None]
+        assert [store.read(record.id, after=0) for record in (first, second)] == seen
+        assert list(store.inspect()) == []
+        store.commit([remembering(first, "more")])
+
+    def test_the_remains_of_a_damaged_room_are_its_rows(self, store):
+        stored = filled(store, "a", 8)
+        rows = store.rows(stored.id, after=0, size=1 << 40)
+        with store.remains(stored.id) as left:
+            assert (left.record, left.snapshot, left.queue, list(left.rows)) == (stored, None, (), rows)
+
     def test_a_closed_store_refuses_everything_and_closes_again(self, store):
         stored = filled(store, "a", 1)
         store.close()
@@ -283,6 +466,9 @@ class StoreContract:
             lambda: store.entry(stored.id, T0),
             lambda: store.snapshot(stored.id),
             lambda: store.stored_tail(stored.id),
+            lambda: store.rows(stored.id, after=0, size=1),
+            lambda: store.clear(room_id("b")),
+            lambda: store.image(stored.id).__enter__(),
             store.reopen,
             store.write_witness,
             store.disk_usage,
