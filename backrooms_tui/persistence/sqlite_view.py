@@ -34,17 +34,22 @@ LARGEST = 2**63 - 1
 STAMP = 8
 """Bytes of the timestamp behind a snapshot."""
 
-# Columns that an index could answer stand last, so that they too are read from the row itself.
-_MEMORY = "SELECT content, metadata, type, timestamp, room_id FROM memory"
-_NUMBERED = "SELECT record, {1}, room_id FROM {0}"
-_PART = " WHERE room_id = ? AND {} BETWEEN ? AND ? ORDER BY {}"
-_RECORD = "SELECT record, room_id FROM records WHERE room_id = ?"
-_FACTS = "SELECT state, created_at, last_active, id FROM rooms WHERE id = ?"
-_ROOMS = (
-    "SELECT record, records.room_id, state, created_at, last_active, rooms.id"
-    " FROM rooms NOT INDEXED LEFT JOIN records ON records.room_id = rooms.id"
+_THROUGH = (
+    "SELECT {1} FROM {0} AS entry CROSS JOIN {0} AS row NOT INDEXED ON row.rowid = entry.rowid WHERE entry.{2} = ?"
 )
-_HOMELESS = "SELECT record, room_id FROM records NOT INDEXED WHERE room_id NOT IN (SELECT id FROM rooms NOT INDEXED)"
+"""Rows by an index, and every column from the row itself: SQLite would answer from the index what stands in both."""
+_MEMORY = _THROUGH.format("memory", "row.content, row.metadata, row.type, row.timestamp, row.room_id", "room_id")
+_NUMBERED = {
+    table: _THROUGH.format(table, f"row.record, row.{number}, row.room_id", "room_id")
+    for table, number in NUMBERED.items()
+}
+_RANGE = " AND entry.{} BETWEEN ? AND ? ORDER BY entry.{}"
+_SNAPSHOT = _THROUGH.format("checkpoints", "row.state_snapshot, row.timestamp, row.room_id", "room_id")
+_RECORD = _THROUGH.format("records", "row.record, row.room_id", "room_id")
+_FACTS = _THROUGH.format("rooms", "row.state, row.created_at, row.last_active, row.id", "id")
+_TEXT = {kind: _THROUGH.format("rooms", f"row.{kind}, row.id", "id") for kind in ("config", "metadata")}
+_ALL_FACTS = "SELECT state, created_at, last_active, id FROM rooms NOT INDEXED"
+_ALL_RECORDS = "SELECT record, room_id FROM records NOT INDEXED"
 _LEFT = (
     "SELECT id FROM rooms NOT INDEXED WHERE id NOT IN (SELECT room_id FROM records)"
     " AND id NOT IN (SELECT room_id FROM destroyed)"
@@ -79,11 +84,10 @@ class View:
             return next((value for _, value in self._part(kind, room_id, number, number, reverse=False)), None)
         with self._reading(kind):
             if kind == "state":
-                query = "SELECT state_snapshot, timestamp, room_id FROM checkpoints WHERE room_id = ?"
-                return _snapshot(room_id, self._one(query, room_id))
+                return _snapshot(room_id, self._one(_SNAPSHOT, room_id))
             if kind == "destroyed":
                 return None if self._one("SELECT 1 FROM destroyed WHERE room_id = ?", room_id) is None else b""
-            row = self._one(f"SELECT {kind}, id FROM rooms WHERE id = ?", room_id)  # noqa: S608 - config or metadata
+            row = self._one(_TEXT[kind], room_id)
         return None if row is None or row[0] in ("", None) else _text(kind, room_id, *row)
 
     def scan(self, start: bytes, stop: bytes, *, reverse: bool = False, include_stop: bool = False) -> Iterator[Row]:
@@ -135,8 +139,7 @@ class View:
 
     def _numbered(self, table: str, key: Any, bounds: tuple[RoomId, int, int], *, reverse: bool) -> Iterator[Row]:
         room_id, name = bounds[0], NUMBERED[table]
-        query = _NUMBERED.format(table, name) + _ordered(name, reverse)
-        for record, number, found in self._rows(query, bounds):
+        for record, number, found in self._rows(_NUMBERED[table] + _ordered(name, reverse), bounds):
             yield key(room_id, _number(number)), _blob(record) if found == room_id else UNREADABLE
 
     def _shared(self, read: Any) -> list[Row]:
@@ -144,16 +147,14 @@ class View:
             return sorted(read())
 
     def _rooms(self) -> Iterator[Row]:
-        """Index rows. One whose id is no room's is left out: its other half tells of the damage."""
-        for record, room_id, *facts in self._rows(_ROOMS, ()):
-            if is_room(facts[-1]):
-                home = RoomId(facts[-1])
-                value = _index_record(home, None if room_id is None else (record, room_id), facts)
-                if value is not None:
-                    yield keys.index(home), value
-        for _, room_id in self._rows(_HOMELESS, ()):
-            if is_room(room_id):
-                yield keys.index(RoomId(room_id)), UNREADABLE
+        """Index rows. A row whose id is no room's is left out: its other half tells of the damage."""
+        facts = {row[-1]: row for row in self._rows(_ALL_FACTS, ()) if is_room(row[-1])}
+        found = {row[-1]: row for row in self._rows(_ALL_RECORDS, ()) if is_room(row[-1])}
+        for id_ in facts.keys() | found.keys():
+            room_id = RoomId(id_)
+            value = _index_record(room_id, found.get(id_), facts.get(id_))
+            if value is not None:
+                yield keys.index(room_id), value
 
     def _destroyed(self) -> Iterator[Row]:
         for (room_id,) in self._rows("SELECT room_id FROM destroyed NOT INDEXED", ()):
@@ -238,7 +239,7 @@ def _index_record(room_id: RoomId, found: Any, facts: Any) -> bytes | None:
 
 
 def _ordered(name: str, reverse: bool) -> str:
-    return _PART.format(name, f"{name} DESC" if reverse else name)
+    return _RANGE.format(name, f"{name} DESC" if reverse else name)
 
 
 def _number(found: Any) -> int:
