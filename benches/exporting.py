@@ -9,6 +9,7 @@ and SQLite at most 12x, 5x, 30x and 30x iterating the rows.
 from __future__ import annotations
 
 import argparse
+import random
 import resource
 import tempfile
 import time
@@ -28,11 +29,17 @@ from backrooms_tui.persistence.opening import open_store
 from backrooms_tui.persistence.records import HEADER, seal
 from backrooms_tui.persistence.store import RoomCommit, RoomStore
 
-TEXT = "remember the door at the end of the corridor is blue and was never locked; " * 2
-TURN = (
-    Draft(EntryType.INPUT, TEXT, {"request_id": "4f1c2a9e", "source": "operator@corridor"}),
-    Draft(EntryType.OUTPUT, TEXT, {"input": 7, "outcome": "OUTPUT", "latency_ns": 1_234_567}),
-)
+CHANCE = random.Random("corridor")
+WORDS = ["".join(CHANCE.choices("etaoinshrdlucmfwyp", k=CHANCE.randrange(2, 10))) for _ in range(4000)]
+TURNS = [
+    draft
+    for n in range(4000)
+    for draft in (
+        Draft(EntryType.INPUT, " ".join(CHANCE.choices(WORDS, k=25)), {"request_id": f"{n:08x}", "source": "me@here"}),
+        Draft(EntryType.OUTPUT, " ".join(CHANCE.choices(WORDS, k=25)), {"input": n, "latency_ns": n * 12_345}),
+    )
+]
+"""Text that compresses as text does, to about 0.4."""
 MUST = {"jsonl": 12, "binary": 5, "csv": 30, "sqlite": 30}
 
 
@@ -53,8 +60,9 @@ class _Line(msgspec.Struct, gc=False):
 
 def fill(store: RoomStore, record: Any, entries: int) -> Any:
     """Give the room's record after so many entries."""
-    for _ in range(entries // 1000):
-        sealed, tail = seal(record.id, record.tail, TURN * 500, time.time_ns())
+    for n in range(entries // 1000):
+        turns = TURNS[n % 8 * 1000 : n % 8 * 1000 + 1000]
+        sealed, tail = seal(record.id, record.tail, turns, time.time_ns())
         size = sum(len(entry.blob) for entry in sealed)
         after = record.with_(
             tail=tail, memory_usage=record.memory_usage + size, memory_plain=record.memory_plain + size

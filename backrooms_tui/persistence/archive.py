@@ -93,7 +93,7 @@ def write_archive(
     add(RECORD, joined([(0, encode_room(record))]))
     if image.snapshot is not None:
         add(STATE, joined([(0, encode_snapshot(record.id, image.snapshot, record.state_version))]))
-    add(QUEUE, joined([(0, encode_queued(record.id, queued)) for queued in image.queue]))
+    add(QUEUE, b"".join(joined([(0, encode_queued(record.id, queued))]) for queued in image.queue))
     pace = Pace(progress, record.entries)
     for n, data in enumerate(_memory(image, pace), start=1):
         add(memory_name(n), data)

@@ -27,13 +27,13 @@ from backrooms_tui.model.room import QueuedInput, RoomRecord
 from backrooms_tui.model.scrub import scrub
 from backrooms_tui.model.states import RoomState
 
-from .archive_rows import joined, streamed
+from .archive_rows import Block, blocks
 from .archive_tar import invalid
 from .damage import DamageFound
 from .exporting import Pace
 from .records import HEADER
 from .store import MemoryRow
-from .walking import LAST_TIME, Chunk, FullEntry, walk
+from .walking import LAST_TIME, Chunk, FullEntry, walk_batches
 
 MAX_MEMORY = 2 * MAX_ROOM_MEMORY
 """Bytes: a turn may say more than fits before old memory is compressed, but never twice as much."""
@@ -132,14 +132,12 @@ class CheckedMemory:
         self._directory = directory
         self._usage = self._plain = 0
 
-    def take(
-        self, record: RoomRecord, rows: Iterable[MemoryRow], queue: Sequence[QueuedInput], pace: Pace
-    ) -> RoomRecord:
+    def take(self, record: RoomRecord, rows: Iterable[Block], queue: Sequence[QueuedInput], pace: Pace) -> RoomRecord:
         """Check rows and keep them; give the record with what was counted. Raises ArchiveInvalid, StoreFailed."""
         waiting = {queued.seq: queued for queued in queue}
         try:
-            for chunk in walk(record, rows, full=True):
-                self._keep(chunk)
+            for chunk in walk_batches(record, self._kept(rows), full=True):
+                self._count(chunk)
                 for entry in chunk[2] if waiting else ():
                     _settle(waiting, entry)
                 pace.step(len(chunk[2]))
@@ -152,22 +150,27 @@ class CheckedMemory:
             raise invalid("memory is not as large as the record says")
         return record.with_(memory_plain=self._plain)
 
-    def _keep(self, chunk: Chunk) -> None:
+    def _kept(self, rows: Iterable[Block]) -> Iterator[list[MemoryRow]]:
+        for block, batch in rows:
+            try:
+                self._file.write(block)
+            except OSError as error:
+                place = self._directory or tempfile.gettempdir()
+                raise StoreFailed(f"PATH: {scrub(str(place))}", f"REASON: {error.strerror}") from None
+            yield batch
+
+    def _count(self, chunk: Chunk) -> None:
         rows, bodies, _ = chunk
         self._usage += sum([len(row) for _, row in rows])
         self._plain += sum(map(len, bodies)) + HEADER * len(bodies)
         if self._usage > MAX_MEMORY or self._plain > _MAX_PLAIN:
             raise invalid("memory is larger than any can be")
-        try:
-            self._file.write(joined(rows))
-        except OSError as error:
-            place = self._directory or tempfile.gettempdir()
-            raise StoreFailed(f"PATH: {scrub(str(place))}", f"REASON: {error.strerror}") from None
 
     def rows(self) -> Iterator[MemoryRow]:
         """All rows that were taken, from the first."""
         self._file.seek(0)
-        return streamed(self._file)
+        for _, batch in blocks(self._file):
+            yield from batch
 
     def close(self) -> None:
         self._file.close()

@@ -9,8 +9,8 @@ from __future__ import annotations
 import io
 import json
 import re
+import zlib
 from collections.abc import Iterator
-from itertools import chain
 from typing import Any
 
 from backrooms_tui.model.ids import ID_LENGTH, RoomId
@@ -38,14 +38,14 @@ from .archive_members import (
     memory_name,
     metadata_text,
 )
-from .archive_rows import RowsDamaged, checksum_after, split, streamed
+from .archive_rows import Block, RowsDamaged, blocks
 from .archive_tar import MAX_TIME, TarReader, invalid
 from .export_binary import FOOT, HEAD, MAGIC
 from .exporting import Pace
 from .records import ENTRY, MAX_RECORD, unframe, unpack
 from .room_records import decode_config, decode_creation, decode_queued, decode_room, decode_snapshot
 from .segments import SEGMENT
-from .store import MemoryRow, RoomImage
+from .store import RoomImage
 from .walking import LAST_TIME
 
 _MAX_TEXT = 1 << 16
@@ -121,13 +121,13 @@ def read_tar(source: Source, memory: CheckedMemory, progress: Progress, defaults
     return RoomImage(record, snapshot, tuple(queue), memory.rows()), manifest.taken_at
 
 
-def _memory(members: _Members) -> Iterator[MemoryRow]:
+def _memory(members: _Members) -> Iterator[Block]:
     n = 1
     while (data := members.take_if(memory_name(n), _MAX_CHUNK)) is not None:
         if not data:
             raise members.tar.refusal("memory is cut off")
         try:
-            yield from streamed(io.BytesIO(data))
+            yield from blocks(io.BytesIO(data))
         except RowsDamaged as error:
             raise members.tar.refusal(str(error)) from None
         n += 1
@@ -165,10 +165,10 @@ def _manifest(told: dict[str, Any]) -> tuple[RoomId, Manifest]:
 
 def _all(data: bytes) -> list[bytes]:
     """The records of a member that is no memory."""
-    rows, rest = split(data)
-    if rest or any(timestamp for timestamp, _ in rows):
-        raise invalid("a record is cut off")
-    return [record for _, record in rows]
+    found = [row for _, batch in blocks(io.BytesIO(data)) for row in batch]
+    if any(timestamp for timestamp, _ in found):
+        raise invalid("a record stands where it must not")
+    return [record for _, record in found]
 
 
 def _only(data: bytes) -> bytes:
@@ -194,25 +194,31 @@ def _with_defaults(record: RoomRecord, defaults: RoomConfig) -> RoomRecord:
 
 
 class _Stream:
-    """The rows of a binary export, asked for by kind, with their running checksum."""
+    """The blocks of a binary export, asked for by the kind of their rows, with their running checksum."""
 
-    def __init__(self, room_id: RoomId, source: Source) -> None:
-        self._room_id = room_id
-        self._rows = streamed(source)
-        self._next: MemoryRow | None = None
+    def __init__(self, source: Source) -> None:
+        self._blocks = blocks(source)
+        self._next: Block | None = None
         self.checksum = 0
+
+    def _take_if(self, *kinds: bytes) -> Block | None:
+        """The next block, if it begins with one of these kinds."""
+        block = self._next = self._next or next(self._blocks, None)
+        if block is None or block[1][0][1][2:3] not in kinds:
+            return None
+        self._next = None
+        if kinds != (FOOT,):
+            self.checksum = zlib.crc32(block[0], self.checksum)
+        return block
 
     def take_if(self, kind: bytes) -> bytes | None:
         """The next record, if it is of this kind and no memory."""
-        row = self._next = self._next or next(self._rows, None)
-        if row is None or row[1][2:3] != kind:
+        block = self._take_if(kind)
+        if block is None:
             return None
-        self._next = None
-        if row[0]:
-            raise invalid("a row stands where it must not")
-        if kind != FOOT:
-            self.checksum = checksum_after(row, self.checksum)
-        return row[1]
+        if len(block[1]) != 1 or block[1][0][0]:
+            raise invalid("a record stands where it must not")
+        return block[1][0][1]
 
     def take(self, kind: bytes) -> bytes:
         record = self.take_if(kind)
@@ -220,18 +226,12 @@ class _Stream:
             raise invalid(f"a record of kind {kind.decode()} is missing")
         return record
 
-    def memory(self) -> Iterator[MemoryRow]:
-        kinds = (ENTRY, SEGMENT)
-        for row in self._rows if self._next is None else chain((self._next,), self._rows):
-            if row[1][2:3] not in kinds:
-                self._next = row
-                return
-            self.checksum = checksum_after(row, self.checksum)
-            yield row
-        self._next = None
+    def memory(self) -> Iterator[Block]:
+        while (block := self._take_if(ENTRY, SEGMENT)) is not None:
+            yield block
 
     def end(self) -> None:
-        if self._next is not None or next(self._rows, None) is not None:
+        if self._next is not None or next(self._blocks, None) is not None:
             raise invalid("bytes behind the end of the export")
 
 
@@ -243,7 +243,7 @@ def read_stream(source: Source, memory: CheckedMemory, progress: Progress) -> Ro
     if head[:4] != MAGIC or len(head) < len(MAGIC) + ID_LENGTH // 2:
         raise invalid("not a binary export of room.exe")
     room_id = RoomId(head[len(MAGIC) :].hex())
-    stream = _Stream(room_id, source)
+    stream = _Stream(source)
     if unpack(unframe(HEAD, room_id, stream.take(HEAD))) != [True]:
         raise invalid("the export holds a part of the room's memory, and only a whole one can be restored")
     config = decode_config(room_id, stream.take(b"C"))

@@ -1,18 +1,27 @@
-"""Rows in a stream: each is its timestamp in eight bytes (0 for what is not memory), its length in four, its record."""
+"""Rows in a stream, in blocks, so that a million of them are framed and taken apart without a step for each.
+
+A block is two numbers of four bytes, how many rows it has and how many bytes their records have together; then the
+timestamps of the rows, in eight bytes each (0 for what is not memory); then the lengths of their records, in four;
+then the records.
+"""
 
 from __future__ import annotations
 
 import struct
-import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
+from itertools import accumulate, pairwise
 from typing import Protocol
 
 from .records import HEADER, MAX_RECORD
 from .store import MemoryRow
 
-_HEAD = struct.Struct(">QI")
-HEAD = _HEAD.size
-_PIECE = 1 << 20
+_HEAD = struct.Struct(">II")
+_MAX_ROWS = 1 << 12
+_MAX_SIZE = MAX_RECORD + (2 << 20)
+"""Bytes of records: what has been collected, and one more of any length."""
+
+Block = tuple[bytes, list[MemoryRow]]
+"""A block as it was read, and its rows."""
 
 
 class RowsDamaged(Exception):
@@ -23,44 +32,34 @@ class Reader(Protocol):
     def read(self, size: int) -> bytes: ...
 
 
-def joined(rows: Iterable[MemoryRow]) -> bytes:
-    pack = _HEAD.pack
-    return b"".join([part for timestamp, record in rows for part in (pack(timestamp, len(record)), record)])
+def joined(rows: Sequence[MemoryRow]) -> bytes:
+    """A block of rows, at most as many as a chunk of `walk` has."""
+    records = [record for _, record in rows]
+    data = b"".join(records)
+    head = _numbers(len(rows)).pack(*[timestamp for timestamp, _ in rows], *map(len, records))
+    return b"".join((_HEAD.pack(len(rows), len(data)), head, data))
 
 
-def checksum_after(row: MemoryRow, checksum: int) -> int:
-    """The running CRC-32 of joined rows, one row further."""
-    timestamp, record = row
-    return zlib.crc32(record, zlib.crc32(_HEAD.pack(timestamp, len(record)), checksum))
+def blocks(source: Reader) -> Iterator[Block]:
+    """All blocks of a stream. Raises RowsDamaged."""
+    while head := source.read(_HEAD.size):
+        if len(head) < _HEAD.size:
+            raise RowsDamaged("the last row is cut off")
+        count, size = _HEAD.unpack(head)
+        if not 0 < count <= _MAX_ROWS or not count * HEADER < size <= _MAX_SIZE:
+            raise RowsDamaged("a number of rows, or of bytes, that cannot be")
+        numbers = _numbers(count)
+        body = source.read(numbers.size + size)
+        if len(body) < numbers.size + size:
+            raise RowsDamaged("the last row is cut off")
+        places = numbers.unpack_from(body)
+        lengths = places[count:]
+        if sum(lengths) != size or min(lengths) <= HEADER:
+            raise RowsDamaged("a record has a length that it cannot have")
+        edges = accumulate(lengths, initial=numbers.size)
+        records = [body[start:end] for start, end in pairwise(edges)]
+        yield head + body, list(zip(places[:count], records, strict=True))
 
 
-def split(data: bytes) -> tuple[list[MemoryRow], bytes]:
-    """The rows at the beginning, and what is left. Raises RowsDamaged."""
-    unpack = _HEAD.unpack_from
-    rows = []
-    at, end = 0, len(data)
-    while at + HEAD <= end:
-        timestamp, length = unpack(data, at)
-        if not HEADER < length <= MAX_RECORD:
-            raise RowsDamaged("a record has a length that none can have")
-        start = at + HEAD
-        if start + length > end:
-            break
-        at = start + length
-        rows.append((timestamp, data[start:at]))
-    return rows, data[at:]
-
-
-def streamed(source: Reader) -> Iterator[MemoryRow]:
-    """All rows of a stream. Raises RowsDamaged."""
-    rest = b""
-    while piece := source.read(max(_PIECE, _missing(rest))):
-        rows, rest = split(rest + piece)
-        yield from rows
-    if rest:
-        raise RowsDamaged("the last record is cut off")
-
-
-def _missing(rest: bytes) -> int:
-    """Bytes that the row which has begun still needs: without this a long one would be joined piece by piece."""
-    return _HEAD.unpack_from(rest)[1] + HEAD - len(rest) if len(rest) >= HEAD else 0
+def _numbers(count: int) -> struct.Struct:
+    return struct.Struct(f">{count}Q{count}I")

@@ -1,6 +1,7 @@
 """The binary export: the room's own records in one stream, lossless; a whole one can be restored.
 
-It begins with `RMX`, the format's version 1 and the room id in 32 bytes. Then come rows (see archive_rows):
+It begins with `RMX`, the format's version 1 and the room id in 32 bytes.
+Then come blocks of rows (see archive_rows), all but memory's of one row:
 
 | kind | is |
 |---|---|
@@ -9,7 +10,7 @@ It begins with `RMX`, the format's version 1 and the room id in 32 bytes. Then c
 | S | the entity's state; only where there is one |
 | Q ... | queued inputs |
 | E Z ... | memory: entries and segments as stored; of a part of memory the entries that were asked for |
-| F | footer: number of entries, and a CRC-32 over all rows before it |
+| F | footer: number of entries, and a CRC-32 over all blocks before it |
 """
 
 from __future__ import annotations
@@ -75,7 +76,8 @@ def write_binary(image: RoomImage, spec: ExportSpec, sink: Counted, pace: Pace) 
     count = 0
     try:
         for entries, rows in _memory(image, spec, pace):
-            stream.put(*rows)
+            if rows:
+                stream.put(*rows)
             count += entries
     finally:
         checksum = stream.flush()

@@ -21,6 +21,7 @@ from . import keys
 from .checking import check_room, held_against, read_queue, read_record, read_snapshot, ruin
 from .damage import DamageFound, corrupted, damage, found_at
 from .expecting import admit
+from .gate import Gate
 from .owner_lock import OwnerLock
 from .pages import entry_at, read_after, read_before
 from .records import Damaged, checksum_of
@@ -214,7 +215,7 @@ class RowStore:
         self._require(room_id)
         taken: list[MemoryRow] = []
         with self._reading() as view:
-            for row in _memory_rows(view, room_id, keys.memory(room_id, after + 1)):
+            for row in _memory_rows(view, room_id, keys.memory(room_id, after + 1), gate=self._rows.gate):
                 taken.append(row)
                 size -= len(row[1])
                 if size <= 0:
@@ -246,11 +247,7 @@ class RowStore:
 
     def _rows_of(self, view: View, room_id: RoomId, last: int) -> Iterator[MemoryRow]:
         """Everything up to a timestamp; ends with an error when the store is to be opened again meanwhile."""
-        for row in _memory_rows(view, room_id, keys.memory_range(room_id)[0]):
-            if row[0] > last:
-                return
-            self._rows.gate.check()
-            yield row
+        return _memory_rows(view, room_id, keys.memory_range(room_id)[0], last=last, gate=self._rows.gate)
 
     def inspect(self) -> Iterator[Damage]:
         return self._rows.inspect()
@@ -383,13 +380,21 @@ class RowStore:
         return f"RECOVERY: restore {self._rows.place} from a backup."
 
 
-def _memory_rows(view: View, room_id: RoomId, start: bytes) -> Iterator[MemoryRow]:
-    """A room's memory from a key on, as stored. Raises RoomCorrupted."""
+def _memory_rows(
+    view: View, room_id: RoomId, start: bytes, *, last: int = keys.LAST, gate: Gate
+) -> Iterator[MemoryRow]:
+    """A room's memory from a key on up to a timestamp, as stored. One generator, with nothing in it that a million rows
+    need not have. Raises RoomCorrupted, and what the gate has been barred with meanwhile.
+    """
+    number, check = keys.number, gate.check
     with found_at(start):
         for key, record in view.scan(start, keys.memory_range(room_id)[1]):
-            timestamp = keys.number(key)
+            timestamp = number(key)
             if timestamp is None:
                 raise corrupted("STATE_UNREADABLE", key)
+            if timestamp > last:
+                return
+            check()
             yield timestamp, record
 
 

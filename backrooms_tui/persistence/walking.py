@@ -8,7 +8,7 @@ tell what is damaged and where.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from operator import lt
 from typing import Any
 
@@ -20,15 +20,16 @@ from backrooms_tui.model.room import RoomRecord
 from . import keys
 from .damage import DamageFound, corrupted
 from .records import ENTRY, HEADER, Damaged, UnstorableEntry, decode_entry, require_json_like, unframe_all
-from .segments import bodies_of, is_segment
+from .segments import SEGMENT, bodies_of, is_segment
 from .store import MemoryRow
 
 LAST_TIME = 2**63 - 1
 """Nanoseconds since the epoch, in the year 2262: what SQLite can hold."""
 
-_CHUNK_ROWS = 512
 _CHUNK_SIZE = 1 << 20
 """Bytes of rows in a chunk, one row more or less; a segment is the last row of its chunk."""
+_ROW_COST = 1 << 11
+"""What a row counts for besides its bytes: so small ones are at most 512 in a chunk, found with one comparison."""
 _TYPES = frozenset(EntryType)
 
 
@@ -62,12 +63,19 @@ def walk(record: RoomRecord, rows: Iterable[MemoryRow], *, full: bool = False, r
     """Give all of a room's memory, oldest first, its entries as RawEntry or with `full` as FullEntry.
 
     Checks that entries are dense, in order of time and linked by their chain from the record's head to its tail, and
-    that they stand where their keys say. Every byte of what is given has been checked; with `records` also the
-    checksum of each row and the chain of each entry, which somebody who only reads the entries does not need. Raises
-    RoomCorrupted, after all that lies before the damage.
+    that they stand where their keys say. With `records` each row's own checksum is checked, too: who only reads what
+    entries say does not need it. With both, what is given could be a stranger's. Raises RoomCorrupted, after all that
+    lies before the damage.
     """
+    return walk_batches(record, _batches(rows), full=full, records=records)
+
+
+def walk_batches(
+    record: RoomRecord, batches: Iterable[list[MemoryRow]], *, full: bool, records: bool = True
+) -> Iterator[Chunk]:
+    """`walk` through rows that come in lists already, none of them empty; each becomes a chunk."""
     walker = _Walker(record, full=full, records=records)
-    for batch in _batches(rows):
+    for batch in batches:
         chunk = walker.sound(batch)
         if chunk is None:
             yield from walker.carefully(batch)
@@ -82,8 +90,8 @@ def _batches(rows: Iterable[MemoryRow]) -> Iterator[list[MemoryRow]]:
     try:
         for placed in rows:
             batch.append(placed)
-            size += len(placed[1])
-            if size >= _CHUNK_SIZE or len(batch) >= _CHUNK_ROWS or is_segment(placed[1]):
+            size += len(placed[1]) + _ROW_COST
+            if size >= _CHUNK_SIZE or placed[1][2:3] == SEGMENT:
                 yield batch
                 batch, size = [], 0
     except DamageFound:
@@ -115,7 +123,8 @@ class _Walker:
     def __init__(self, record: RoomRecord, *, full: bool, records: bool) -> None:
         self._record = record
         self._records = records
-        self._decode = _decode_full if full else _decode_raw
+        self._decode: Callable[[bytes], Any] = _decode_full if full else _decode_raw
+        self._distrust = full and records
         self._last = record.head
         """The tail after what has been given."""
 
@@ -123,7 +132,7 @@ class _Walker:
         """Check rows as a whole; None when something is wrong with them. Comprehensions, for their speed."""
         try:
             bodies = self._bodies(batch)
-            entries = [self._decode(body) for body in bodies]
+            entries = list(map(self._decode, bodies))
         except (Damaged, msgspec.MsgspecError):
             return None
         seq, times = self._last.seq, [entry.timestamp for entry in entries]
@@ -152,8 +161,11 @@ class _Walker:
         return bodies
 
     def _linked(self, bodies: list[bytes], entries: list[Any]) -> bool:
+        """A running checksum is one over all of it: the last chain proves what all entries hold, in their order. Only
+        a stranger would have written entries whose own chains are others.
+        """
         chain = self._last.chain
-        if not self._records:  # a running checksum is one over all of it
+        if not self._distrust:
             return bool(zlib.crc32(b"".join([body[1:-5] for body in bodies]), chain) == entries[-1].chain)
         for body, entry in zip(bodies, entries, strict=True):
             chain = zlib.crc32(body[1:-5], chain)
