@@ -42,11 +42,11 @@ class Name(NamedTuple):
 def name_of(key: bytes) -> Name:
     """`key` is one of keys.py, or a prefix of some: then its number is 0. Raises ValueError for another one."""
     parts = key.split(b"/")
-    if len(parts) == 3:
-        return Name(_KINDS[parts[1]], RoomId(parts[2].decode()), 0)
-    if len(parts) not in (4, 5) or parts[1] != b"room" or parts[3] not in _KINDS:
+    at = 1 if len(parts) == 3 else 3
+    kind = _KINDS.get(parts[at]) if at < len(parts) <= 5 else None
+    if kind is None:
         raise ValueError(keys.printable(key))
-    return Name(_KINDS[parts[3]], RoomId(parts[2].decode()), int(parts[4] or b"0") if len(parts) == 5 else 0)
+    return Name(kind, RoomId(parts[2].decode()), int(parts[4] or b"0") if len(parts) == 5 else 0)
 
 
 class Change(NamedTuple):

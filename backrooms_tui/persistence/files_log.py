@@ -189,7 +189,10 @@ def content_of(path: Path, *, limit: int = sys.maxsize) -> bytes | None:
     except FileNotFoundError:
         return None
     try:
-        return os.pread(fd, min(os.fstat(fd).st_size, limit), 0)
+        content = os.read(fd, _CHUNK)  # most are shorter, and need not be asked how long they are
+        if len(content) == _CHUNK:
+            content += os.pread(fd, min(os.fstat(fd).st_size, limit) - _CHUNK, _CHUNK)
+        return content
     finally:
         os.close(fd)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -16,10 +16,25 @@ from typing import NamedTuple
 from backrooms_tui.model.ids import RoomId
 
 from .damage import DamageFound, damage
-from .files_changes import CONFIG, CREATION, ENTRY, MARK, QUEUE, SPAN, STATE, Change, Span, first_of, last_of, with_span
+from .files_changes import (
+    CONFIG,
+    CREATION,
+    ENTRY,
+    INDEX,
+    MARK,
+    QUEUE,
+    SPAN,
+    STATE,
+    Change,
+    Span,
+    first_of,
+    last_of,
+    with_span,
+)
 from .files_log import HEAD, LOG, LOG_INDEX, Log, content_of
 from .files_log_writing import found_extent
 from .files_state import Extent, StateFile, decode_state, place_in
+from .private_files import require_directory
 from .readable import from_text
 from .records import MAX_RECORD, Damaged
 
@@ -44,15 +59,21 @@ class Disk(NamedTuple):
     damaged_at: int | None = None
     """The byte at which it is damaged; 0 also where there is a directory and no state.bin in it."""
 
+    def shared(self, kind: str) -> bytes | None:
+        """The index row or the mark. Of a damaged file it is what is no record: the room is there, and damaged."""
+        if kind == MARK:
+            return b"" if self.marked else None
+        return self.record if self.damaged_at is None else b""
+
 
 class Room:
     """Changed by the writing thread, under its lock; `still` may be called by any."""
 
-    def __init__(self, path: Path, *, exists: bool) -> None:
-        self.id = RoomId(path.name)
-        self.path = path
+    def __init__(self, root: Path, room_id: RoomId, *, exists: bool) -> None:
+        self.id = room_id
+        self._root = root
         self.exists = exists
-        """Whether it has a directory."""
+        """Whether it has files. There may be a directory with some that are not its own: of a fold cut short."""
         self.lock = threading.Lock()
         self._disk = None if exists else Disk()
         self._log: Log | None = None
@@ -60,6 +81,10 @@ class Room:
         self._stamps: list[int] = []
         self._values: list[bytes] = []
         self._spans: tuple[Span, ...] = ()
+
+    @property
+    def path(self) -> Path:
+        return self._root / self.id
 
     @property
     def disk(self) -> Disk:
@@ -83,9 +108,11 @@ class Room:
         spanned = self._spans[-1].last if self._spans else 0
         return max(self.disk.extent.last, self._stamps[-1] if self._stamps else 0, spanned)
 
-    def apply(self, changes: Iterable[Change]) -> None:
+    def apply(self, changes: Sequence[Change]) -> None:
         """Take changes on that stand in the journal. Rows of memory that are in the log already are left out."""
         with self.lock:
+            if self.disk.damaged_at is not None and any(map(_founding, changes)):
+                self._disk, self.exists = Disk(), False  # what a fold that was cut short left there is not the room
             changed = dict(self._changed)
             for change in changes:
                 kind, _, number, value, first = change
@@ -99,9 +126,14 @@ class Room:
                     changed.pop((kind, number), None)
                 else:
                     changed[kind, number] = value
-                if value is not None and kind in (CREATION, MARK) and self.disk.damaged_at is not None:
-                    self._disk = Disk()  # a room that is being made, or removed: what stands there is not its own
             self._changed = changed
+
+    def shared(self, kind: str) -> bytes | None:
+        """The row that a scan of all rooms finds of this one."""
+        with self.lock:
+            if (kind, 0) in self._changed:
+                return self._changed[kind, 0]
+            return self.disk.shared(kind)
 
     def still(self, *, state: bool = False, log: bool = False) -> Still:
         """The room at this moment; `state` and `log` say what of its files is going to be read."""
@@ -140,6 +172,7 @@ class Room:
             return error
 
     def _found(self) -> Disk:
+        require_directory(self.path)
         state = self._state_file()
         if isinstance(state, Damaged):
             return Disk(extent=found_extent(self.path), damaged_at=state.offset)
@@ -148,6 +181,11 @@ class Room:
                 with suppress(FileNotFoundError):
                     (self.path / f"{name}.{state.extent.generation}").replace(self.path / name)
         return Disk(state.record, frozenset(state.queue), state.marked, state.extent)
+
+
+def _founding(change: Change) -> bool:
+    """Whether a room is being made with it, or its removal decided."""
+    return change.kind in (CREATION, MARK) and change.value is not None
 
 
 class Still:
@@ -192,14 +230,11 @@ class Still:
         if kind in TEXTS:
             text = content_of(self.path / TEXTS[kind], limit=MAX_RECORD)
             return None if text is None else from_text(kind.encode(), RoomId(self.path.name), text)
-        if kind == MARK:
-            return b"" if self.disk.marked else None
         if kind == STATE:
             return self.file.snapshot
         if kind == QUEUE:
             return self.file.queue.get(number)
-        # What is no record says in a scan of all rooms that this one is damaged.
-        return b"" if self.disk.damaged_at is not None or isinstance(self._file, Damaged) else self.disk.record
+        return b"" if kind == INDEX and isinstance(self._file, Damaged) else self.disk.shared(kind)
 
     def queue(self, *, changed_only: bool = False) -> dict[int, bytes]:
         queue: dict[int, bytes | None] = {} if changed_only else dict(self.file.queue)

@@ -9,9 +9,11 @@ STORE/ROOM_ID/state.bin           state, entity's state, counters, queue        
 ```
 
 To write a room's files durably takes four to six syncs (2 to 8 ms). So a batch is one frame at the end of the journal
-and one sync, and is kept in memory as well; when the journal has grown to 4 MiB, and when the store is closed, all
-changed rooms are folded into their files and the journal is cut back to its header. That writing waits for the fold;
-readers wait for the renaming of files only, some 0.1 ms. A clean stop leaves everything in the rooms' files.
+and one sync, and is kept in memory as well; when the journal has grown to 4 MiB (more when very many rooms changed, at
+most 32), and when the store is closed, all changed rooms are folded into their files and the journal is cut back to its
+header. The write that causes a fold waits for it, 1 to 2 ms for each changed room, most of it for the blocks of
+replaced files to be freed; readers wait for one room's renames only. A clean stop leaves everything in
+the rooms' files.
 
 A write or sync that fails poisons the handle. `reopen` reads everything again from the disk, and writes the journal
 anew: after a failed sync the kernel shows bytes that are not there. Nothing leaves the journal before the files that
@@ -20,101 +22,39 @@ hold it are synced, so that a disk that fills up during a fold loses nothing.
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
 
 from backrooms_tui.model.errors import BackroomsError, StoreClosed, StoreFailed
 from backrooms_tui.model.ids import ID_LENGTH, RoomId
 from backrooms_tui.model.room import Damage
-from backrooms_tui.model.scrub import scrub
 
 from . import keys
 from .damage import DamageFound, damage
-from .files_changes import ENTRY, INDEX, MARK, QUEUE, SPAN, STATE, SWEEP, Change, name_of, pack_changes, unpack_changes
-from .files_folding import Fold
+from .files_changes import ENTRY, SPAN, SWEEP, Change, name_of, pack_changes, unpack_changes
+from .files_folding import fold_rooms
 from .files_inspection import blocks_in, inspect_room
-from .files_room import FOREVER, STATE_FILE, Room, Still
+from .files_room import STATE_FILE, Room, Still
+from .files_view import Batch, View, reads, reason
 from .gate import Gate
 from .journal import Journal
-from .private_files import keep_private, require_directory, sync_directory
-from .rows import Row
+from .private_files import keep_private, sync_directory
 
 _FOLD_AT = 4 << 20
 """Bytes of journal after which rooms are folded: what a start after a kill replays, and what is held in memory."""
+_FOLD_EACH = 16 << 10
+"""Bytes of journal for each changed room that are worth a fold of its own."""
 _FOLD_LATER = 32 << 20
-_GROUP = 32
-"""Rooms that are folded together: their descriptors are open at once."""
 _LOGS = 64
 """Logs that are kept open for reading."""
 JOURNAL = "journal"
 _GONE = ".gone"
 _HEX = frozenset("0123456789abcdef")
-
-
-class Batch:
-    def __init__(self, *, sync: bool) -> None:
-        self.sync = sync
-        self.changes: list[Change] = []
-
-    def put(self, key: bytes, value: bytes) -> None:
-        kind, room_id, number = name_of(key)
-        self.changes.append(Change(kind, room_id, number, value))
-
-    def delete(self, key: bytes) -> None:
-        kind, room_id, number = name_of(key)
-        self.changes.append(Change(kind, room_id, number, None))
-
-
-class View:
-    """What can be read: with `held` one room as it is there, else the newest of each."""
-
-    def __init__(self, rows: FilesystemRows, held: Still | None = None) -> None:
-        self._rows = rows
-        self._held = held
-
-    def get(self, key: bytes) -> bytes | None:
-        kind, room_id, number = name_of(key)
-        with _reads():
-            still = self._still(room_id, state=kind in (STATE, QUEUE), log=kind == ENTRY)
-            return None if still is None else still.get(kind, number)
-
-    def scan(self, start: bytes, stop: bytes, *, reverse: bool = False, include_stop: bool = False) -> Iterator[Row]:
-        prefix = start[: start.rindex(b"/") + 1]
-        with _reads():
-            if prefix in (keys.INDEX, keys.DESTROYED):
-                yield from _directed(self._shared(prefix, start, stop), reverse=reverse)
-                return
-            kind, room_id, first = name_of(start)
-            end = name_of(stop).number + include_stop if stop.startswith(prefix) else FOREVER
-            still = self._still(room_id, state=kind == QUEUE, log=kind == ENTRY)
-            if still is None:
-                return
-            if kind == ENTRY:
-                rows = still.rows(first, end, reverse=reverse)
-            else:
-                rows = _directed(_within(still.queue(), first, end), reverse=reverse)
-            for number, value in rows:
-                yield b"%s%020d" % (prefix, number), value
-
-    def _shared(self, prefix: bytes, start: bytes, stop: bytes) -> Iterator[Row]:
-        kind = INDEX if prefix == keys.INDEX else MARK
-        for room_id in sorted(self._rows.rooms):
-            key = prefix + room_id.encode()
-            if start <= key < stop:
-                still = self._still(room_id)
-                value = None if still is None else still.get(kind, 0)
-                if value is not None:
-                    yield key, value
-
-    def _still(self, room_id: RoomId, *, state: bool = False, log: bool = False) -> Still | None:
-        if self._held is not None:
-            return self._held
-        return self._rows.still(room_id, state=state, log=log)
 
 
 class FilesystemRows:
@@ -134,6 +74,7 @@ class FilesystemRows:
         self.rooms: dict[RoomId, Room] = {}
         self._root = root
         self._writing = threading.Lock()
+        self._fold_at = _FOLD_AT
         self._open_logs: OrderedDict[RoomId, Room] = OrderedDict()
         self._opening = threading.Lock()
         self._journal = self._open(new=new)
@@ -141,14 +82,14 @@ class FilesystemRows:
     @contextmanager
     def reading(self) -> Iterator[View]:
         with self.gate.passing():
-            yield View(self)
+            yield View(self.rooms, self.still)
 
     @contextmanager
     def fixed(self, room_id: RoomId) -> Iterator[View]:
         with self.gate.passing():
-            with _reads():
+            with reads():
                 still = self.still(room_id, state=True, log=True)
-            yield View(self, still or Room(self._root / room_id, exists=False).still())
+            yield View(self.rooms, self.still, still or Room(self._root, room_id, exists=False).still())
 
     def still(self, room_id: RoomId, *, state: bool = False, log: bool = False) -> Still | None:
         """One room at this moment, or None; not so many rooms' logs stay open."""
@@ -176,8 +117,7 @@ class FilesystemRows:
             changes = self._in_order(batch.changes)
             self._journal.append(pack_changes(changes), sync=batch.sync)
             self._apply(changes)
-            if self._journal.size > self._limit():
-                self._fold()
+            self._fold_when_due()
 
     def sweep(self, room_id: RoomId, *, erase: bool) -> None:
         with self.reading() as view:
@@ -219,7 +159,7 @@ class FilesystemRows:
         return f"{room_id}/{file}", at + offset
 
     def inspect(self) -> Iterator[Damage]:
-        with self.reading(), _reads():
+        with self.reading(), reads():
             with self._writing:
                 wrong_at = self._journal.check()
             if wrong_at is not None:
@@ -230,7 +170,7 @@ class FilesystemRows:
 
     def disk_usage(self) -> int:
         self.gate.check()
-        with _reads():
+        with reads():
             return blocks_in(self._root, [room.path for room in list(self.rooms.values()) if room.exists])
 
     def keep(self) -> None: ...
@@ -254,13 +194,13 @@ class FilesystemRows:
             self.rooms, self._open_logs = self._listed(), OrderedDict()
             journal = Journal(self._root / JOURNAL, new=new)
         except OSError as error:
-            raise StoreFailed(f"PATH: {self._root}", _reason(error)) from None
+            raise StoreFailed(f"PATH: {self._root}", reason(error)) from None
         try:
             for payload in journal.take_found():
                 self._apply(list(unpack_changes(payload)))
         except OSError as error:
             journal.close()
-            raise StoreFailed(f"PATH: {self._root}", _reason(error)) from None
+            raise StoreFailed(f"PATH: {self._root}", reason(error)) from None
         except BaseException:
             journal.close()
             raise
@@ -268,15 +208,15 @@ class FilesystemRows:
 
     def _listed(self) -> dict[RoomId, Room]:
         rooms = {}
-        for path in self._root.iterdir():
-            room, dot, rest = path.name.partition(".")
-            if len(room) != ID_LENGTH or not _HEX.issuperset(room):
-                continue
-            if not dot:
-                require_directory(path)
-                rooms[RoomId(room)] = Room(path, exists=True)
-            elif dot + rest == _GONE:
-                shutil.rmtree(path)
+        with os.scandir(self._root) as places:
+            for place in places:
+                room, dot, rest = place.name.partition(".")
+                if len(room) != ID_LENGTH or not _HEX.issuperset(room):
+                    continue
+                if not dot:
+                    rooms[RoomId(room)] = Room(self._root, RoomId(room), exists=True)
+                elif dot + rest == _GONE:
+                    shutil.rmtree(place.path)
         return rooms
 
     def _in_order(self, changes: Iterable[Change]) -> list[Change]:
@@ -307,7 +247,7 @@ class FilesystemRows:
         for room_id, of_room in by_room.items():
             room = self.rooms.get(room_id)
             if room is None:
-                room = Room(self._root / room_id, exists=False)
+                room = Room(self._root, room_id, exists=False)
             room.apply(of_room)
             self.rooms[room_id] = room
 
@@ -322,30 +262,21 @@ class FilesystemRows:
             shutil.rmtree(gone)
         sync_directory(self._root)
 
-    def _limit(self) -> int:
-        """A log that must be written anew is worth waiting for: one fold for many segments."""
-        if self._journal.size <= _FOLD_AT:
-            return _FOLD_AT
-        rewritten = sum(room.rewrites for room in self.rooms.values() if room.dirty)
-        return min(_FOLD_LATER, max(_FOLD_AT, rewritten // 8))
+    def _fold_when_due(self) -> None:
+        """A fold costs a millisecond or two for each changed room, and the rewriting of logs whose rows were replaced:
+        both are worth waiting for, within bounds.
+        """
+        if self._journal.size > self._fold_at:
+            rooms = [room for room in self.rooms.values() if room.dirty]
+            rewritten = sum(room.rewrites for room in rooms) // 8
+            self._fold_at = min(_FOLD_LATER, max(_FOLD_AT, _FOLD_EACH * len(rooms), rewritten))
+            if self._journal.size > self._fold_at:
+                self._fold()
 
     def _fold(self) -> None:
-        rooms = [room for room in self.rooms.values() if room.dirty]
-        made = False
-        for start in range(0, len(rooms), _GROUP):
-            with ExitStack() as stack:
-                folds = [Fold(room) for room in rooms[start : start + _GROUP]]
-                for fold in folds:
-                    stack.callback(fold.close)
-                    fold.write()
-                    made |= fold.made
-                for fold in folds:
-                    fold.sync()
-                for fold in folds:
-                    fold.finish()
-        if made:
-            sync_directory(self._root)
+        fold_rooms(self._root, [room for room in self.rooms.values() if room.dirty])
         self._journal.reset()
+        self._fold_at = _FOLD_AT
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
@@ -354,32 +285,7 @@ class FilesystemRows:
             try:
                 yield
             except BaseException as error:
-                self.poison(_reason(error))
+                self.poison(reason(error))
                 if isinstance(error, Exception) and not isinstance(error, BackroomsError):
-                    raise StoreFailed(_reason(error)) from error
+                    raise StoreFailed(reason(error)) from error
                 raise
-
-
-_T = TypeVar("_T")
-
-
-def _directed(rows: Iterator[_T], *, reverse: bool) -> Iterator[_T]:
-    return reversed(list(rows)) if reverse else rows
-
-
-def _within(queue: dict[int, bytes], first: int, end: int) -> Iterator[tuple[int, bytes]]:
-    return ((number, value) for number, value in queue.items() if first <= number < end)
-
-
-@contextmanager
-def _reads() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StoreFailed(_reason(error)) from None
-
-
-def _reason(error: BaseException) -> str:
-    if isinstance(error, OSError):
-        return f"REASON: {error.strerror or type(error).__name__}"
-    return f"REASON: {scrub(str(error)) or type(error).__name__}"
