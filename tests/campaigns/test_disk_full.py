@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from support import eventually
 
-from backrooms_tui.persistence.opening import open_store
+from backrooms_tui.persistence.opening import StoreOptions, open_store
 
 pytestmark = [pytest.mark.campaign, pytest.mark.timeout(600)]
 
@@ -44,9 +44,9 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 
 class Owner:
-    def __init__(self, root: Path, backend: str) -> None:
+    def __init__(self, root: Path, backend: str, socket: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("disk_full_host.py")), str(root), backend],
+            [sys.executable, str(Path(__file__).with_name("disk_full_host.py")), str(root), backend, socket],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -76,13 +76,27 @@ def fill(path: Path) -> None:
         os.close(descriptor)
 
 
-@pytest.mark.parametrize("backend", ["LEVELDB", "FILESYSTEM", "SQLITE"])
-def test_a_full_disk_costs_nothing_that_was_acknowledged(disk, backend, capsys):
+@pytest.fixture
+def socket(request, disk, need_tool) -> Iterator[str]:
+    """Of a server whose own files are on the disk; with `always` it would end itself at the first failed write."""
+    if request.node.callspec.params["backend"] != "REDIS":
+        yield "localhost"
+        return
+    from redis_server import RedisServer
+
+    server = RedisServer(need_tool("redis-server"), disk / "redis")
+    server.start(appendfsync="everysec")
+    yield server.socket
+    server.stop()
+
+
+@pytest.mark.parametrize("backend", ["LEVELDB", "FILESYSTEM", "SQLITE", "REDIS"])
+def test_a_full_disk_costs_nothing_that_was_acknowledged(disk, backend, socket, capsys):
     told: list[str] = []
     unknown: set[str] = set()
     refusals = 0
     for n in range(ROUNDS):
-        owner = Owner(disk / "store", backend)
+        owner = Owner(disk / "store", backend, socket)
         size = SIZES[n % len(SIZES)]
         told += owner.tell("write", 30, size)["acknowledged"]
         fill(disk / "ballast")
@@ -98,7 +112,7 @@ def test_a_full_disk_costs_nothing_that_was_acknowledged(disk, backend, capsys):
         assert answer["refused"] is None
         told += answer["acknowledged"]
         owner.kill()
-    store = open_store(disk / "store", backend=backend)
+    store = open_store(disk / "store", backend=backend, options=StoreOptions(host=socket))
     (record,) = store.load().records
     assert str(record.state) == "ACTIVE"
     assert store.verify(record.id) is None
