@@ -21,6 +21,7 @@ _FIELDS = {
     b"M": ("creation_timestamp", "creator_pid", "creator_user", "creator_host"),
 }
 _CHECKSUM = "checksum"
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
 def to_text(record: bytes) -> str:
@@ -66,7 +67,7 @@ def entry_record(room_id: RoomId, timestamp: Any, type_: Any, content: Any, meta
 
 
 def _dumped(values: dict[str, Any]) -> str:
-    return json.dumps(values, separators=(",", ":"))
+    return _ENCODER.encode(values)
 
 
 def _loaded(text: Any) -> dict[str, Any]:
