@@ -182,7 +182,7 @@ def _opened(room: Path, name: str) -> _Descriptor:
         raise DamageFound(damage("MEMORY_LOG_TRUNCATED", f"{room.name}/{name}".encode())) from None
 
 
-def content_of(path: Path, *, limit: int = sys.maxsize) -> bytes | None:
+def content_of(path: Path | str, *, limit: int = sys.maxsize) -> bytes | None:
     """The bytes of a file of ours, at most `limit`; None when there is none. Raises UnsafePath, OSError."""
     try:
         fd = open_private(path, os.O_RDONLY)

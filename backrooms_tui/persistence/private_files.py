@@ -44,15 +44,15 @@ def private_directory(path: Path) -> Path:
     return path
 
 
-def require_directory(path: Path) -> None:
+def require_directory(path: Path | str) -> None:
     """Raise UnsafePath unless `path` is a directory of ours; OSErrors pass through."""
-    found = path.lstat()
+    found = os.lstat(path)
     if not stat.S_ISDIR(found.st_mode):
         raise UnsafePath(f"PATH: {path}", "REASON: not a directory, or a link to one")
     _require_ours(path, found)
 
 
-def open_private(path: Path, flags: int) -> int:
+def open_private(path: Path | str, flags: int) -> int:
     """Open a regular file of ours without following a link; with O_CREAT it is made with mode 0600.
 
     Gives a descriptor that programs started by us do not inherit. Raises UnsafePath; other OSErrors pass through.
@@ -61,7 +61,8 @@ def open_private(path: Path, flags: int) -> int:
         # O_NONBLOCK: a pipe put in the file's place must not hang us before it is looked at.
         fd = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, FILE_MODE)
     except OSError as error:
-        if path.is_symlink() or (path.exists() and not path.is_file()):
+        place = Path(path)
+        if place.is_symlink() or (place.exists() and not place.is_file()):
             raise UnsafePath(f"PATH: {path}", "REASON: not a regular file") from error
         raise
     found = os.fstat(fd)
@@ -124,7 +125,7 @@ def sync_directory(path: Path) -> None:
         os.close(fd)
 
 
-def _require_ours(path: Path, found: os.stat_result) -> None:
+def _require_ours(path: Path | str, found: os.stat_result) -> None:
     if found.st_uid != os.geteuid():
         raise UnsafePath(f"PATH: {path}", f"REASON: belongs to uid {found.st_uid}")
     if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
