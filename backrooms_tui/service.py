@@ -179,10 +179,14 @@ def _print_fault(error: BaseException) -> None:
     traceback.print_exception(error, file=sys.stderr)
 
 
-def _make_host() -> EntityHost:
-    from backrooms_tui.entity.host import ZygoteHost
+def _host_maker(settings: Settings) -> Callable[[], EntityHost]:
+    def make() -> EntityHost:
+        from backrooms_tui.entity.host import ZygoteHost
+        from backrooms_tui.entity.sealed import Bounds
 
-    return ZygoteHost()
+        return ZygoteHost(Bounds(settings.limits.max_output_size, settings.entity.response_buffer))
+
+    return make
 
 
 def open_service(
@@ -212,7 +216,7 @@ def open_service(
     )
     return Supervisor(
         store,
-        _make_host,
+        _host_maker(settings),
         limits,
         workers=settings.daemon.workers,
         path=None if root is None else str(root),

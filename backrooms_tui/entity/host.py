@@ -14,7 +14,7 @@ from backrooms_tui.model.scrub import scrub
 from .link import Link
 from .parse import VERSION
 from .process import EntitySpec, ExitReport, Seal
-from .sealed import SealedProcess
+from .sealed import Bounds, SealedProcess
 
 KINDS = ("reference", "python")
 
@@ -22,7 +22,8 @@ KINDS = ("reference", "python")
 class ZygoteHost:
     """Implements EntityHost. Methods are for any thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, bounds: Bounds = Bounds()) -> None:  # noqa: B008 - a value
+        self._bounds = bounds
         self._lock = threading.Lock()
         self._link: Link | None = None
         self._closed = False
@@ -45,7 +46,7 @@ class ZygoteHost:
             raise EntityInitFailed(f"ENTITY: {scrub(spec.kind)}")
         link = self._living_link()
         try:
-            process, theirs = _channels(on_exit)
+            process, theirs = _channels(on_exit, self._bounds)
         except OSError as error:
             raise EntityInitFailed(f"CHANNELS: {error.strerror}") from None
         if not link.spawn(process, spec.memory_limit, theirs):
@@ -88,7 +89,7 @@ def _new_link() -> Link:
         raise EntityInitFailed(f"ZYGOTE: {error.strerror}") from None
 
 
-def _channels(on_exit: Callable[[ExitReport], None]) -> tuple[SealedProcess, tuple[int, ...]]:
+def _channels(on_exit: Callable[[ExitReport], None], bounds: Bounds) -> tuple[SealedProcess, tuple[int, ...]]:
     """The host's end of a room's descriptors, and the room's own: frames, captured output, crash text."""
     ours: list[int] = []
     theirs: list[int] = []
@@ -107,7 +108,8 @@ def _channels(on_exit: Callable[[ExitReport], None]) -> tuple[SealedProcess, tup
     for descriptor in ours:
         os.set_blocking(descriptor, False)
     frames, captured, crash = ours
-    return SealedProcess(frames=frames, captured=captured, crash=crash, on_exit=on_exit), tuple(theirs)
+    process = SealedProcess(frames=frames, captured=captured, crash=crash, on_exit=on_exit, bounds=bounds)
+    return process, tuple(theirs)
 
 
 def _init(spec: EntitySpec) -> dict[str, object]:

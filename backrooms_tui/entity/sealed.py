@@ -11,14 +11,13 @@ from typing import Any
 
 from backrooms_tui.model.value import value
 
-from .frames import Closed, Frame
+from .frames import MAX_TURN_BYTES, Closed, Frame
 from .process import ExitReport
 from .wire import Decoder
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
-_CHUNK = 64 * 1024
-_READS = 4
-"""Chunks taken at one call: all that a socket or pipe holds by default, and no more of a flood."""
+_TAKEN = 256 * 1024
+"""Bytes taken at one call: all that a socket or pipe holds by default, and no more of a flood."""
 MAX_STACK = 64 * 1024
 
 
@@ -35,10 +34,28 @@ class Death:
 NEVER_BORN = Death()
 
 
+@value
+class Bounds:
+    """What is taken from an entity, as configured."""
+
+    output: int = MAX_TURN_BYTES
+    """Bytes for one input."""
+    buffer: int = 64 * 1024
+    """Bytes read at once."""
+
+
 class SealedProcess:
     """Implements EntityProcess. One thread uses it, except `kill`; the host's thread calls `born` and `died`."""
 
-    def __init__(self, *, frames: int, captured: int, crash: int, on_exit: Callable[[ExitReport], None]) -> None:
+    def __init__(
+        self,
+        *,
+        frames: int,
+        captured: int,
+        crash: int,
+        on_exit: Callable[[ExitReport], None],
+        bounds: Bounds = Bounds(),  # noqa: B008 - a value
+    ) -> None:
         """Takes the descriptors over; all are non-blocking."""
         self.pid: int | None = None
         self.exit: ExitReport | None = None
@@ -49,7 +66,8 @@ class SealedProcess:
         self._open = True
         self._closed_told = False
         self._on_exit = on_exit
-        self._decoder = Decoder()
+        self._buffer = bounds.buffer
+        self._decoder = Decoder(bounds.output)
         self._unsent = bytearray()
         self._pidfd: int | None = None
         self._kill_asked = False
@@ -63,7 +81,7 @@ class SealedProcess:
             return []
         if fileno == self._captured:
             return self._take_printed()
-        data, ended = _read(self._frames)
+        data, ended = _read(self._frames, self._buffer)
         # What it printed before `done` stands in the pipe by now: read after the frames, it is in time for the turn.
         printed = self._take_printed() if self._decoder.in_turn and (ended or _may_end_turn(data)) else []
         frames = [*printed, *self._decoder.feed(data)]
@@ -116,7 +134,7 @@ class SealedProcess:
             if self._pidfd is not None:
                 os.close(self._pidfd)
                 self._pidfd = None
-            stack = _read(self._crash)[0][:MAX_STACK] if self._open else b""
+            stack = _read(self._crash, MAX_STACK)[0][:MAX_STACK] if self._open else b""
             self.exit = ExitReport(
                 pid=self.pid or 0,
                 signal=how.signal,
@@ -143,7 +161,7 @@ class SealedProcess:
                 pass  # dead already, and about to be reported
 
     def _take_printed(self) -> list[Frame]:
-        data, ended = _read(self._captured)
+        data, ended = _read(self._captured, self._buffer)
         frames = self._decoder.feed_printed(data) if data else []
         return [*frames, *self._decoder.flush_printed(), *self._close_once()] if ended else frames
 
@@ -159,12 +177,12 @@ def _may_end_turn(data: bytes) -> bool:
     return b'"done"' in data or b'"fail"' in data
 
 
-def _read(descriptor: int) -> tuple[bytes, bool]:
-    """What is there, and whether the other end is gone."""
+def _read(descriptor: int, size: int) -> tuple[bytes, bool]:
+    """What is there, read by `size` bytes at once, and whether the other end is gone."""
     chunks: list[bytes] = []
-    for _ in range(_READS):
+    for _ in range(max(1, _TAKEN // size)):
         try:
-            chunk = os.read(descriptor, _CHUNK)
+            chunk = os.read(descriptor, size)
         except BlockingIOError:
             break
         except OSError:  # a reset is an end too
@@ -172,6 +190,6 @@ def _read(descriptor: int) -> tuple[bytes, bool]:
         if not chunk:
             return b"".join(chunks), True
         chunks.append(chunk)
-        if len(chunk) < _CHUNK:
+        if len(chunk) < size:
             break
     return b"".join(chunks), False

@@ -45,7 +45,9 @@ class _Exceeded(Exception):
 class Decoder:
     """One entity's decoder, for one thread. Memory held: at most MAX_TURN_BYTES, in practice one line."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_bytes: int = MAX_TURN_BYTES) -> None:
+        """`max_bytes` bounds what one input may cause."""
+        self._max_bytes = max_bytes
         self._phase = _Phase.STARTING
         self._seq = 0
         self._line = bytearray()
@@ -144,8 +146,8 @@ class Decoder:
     def _count(self, size: int, frames: int) -> None:
         self._bytes += size
         self._frames += frames
-        if self._bytes > MAX_TURN_BYTES:
-            raise _Exceeded(f"more than {MAX_TURN_BYTES} bytes for one input")
+        if self._bytes > self._max_bytes:
+            raise _Exceeded(f"more than {self._max_bytes} bytes for one input")
         if self._frames > MAX_TURN_FRAMES:
             raise _Exceeded(f"more than {MAX_TURN_FRAMES} frames for one input")
 

@@ -5,7 +5,7 @@ Pure: from rows as stored to the `Compaction`s of a commit, with the bytes they 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from backrooms_tui.model.entries import Tail
 from backrooms_tui.model.ids import RoomId
@@ -29,23 +29,27 @@ class Freed:
     entries: int = 0
 
 
-def groups(rows: Iterable[MemoryRow]) -> Iterator[list[MemoryRow]]:
+def groups(rows: Sequence[MemoryRow]) -> Iterator[list[MemoryRow]]:
     """Runs of single entries, each as long as one segment may be; the last may be shorter."""
-    group: list[MemoryRow] = []
-    size = 0
-    for row in rows:
-        if is_segment(row[1]):
-            if group:
-                yield group
-            group, size = [], 0
-            continue
-        group.append(row)
-        size += len(row[1])
-        if len(group) == MAX_ENTRIES or size >= MAX_PLAIN:
+    start = 0
+    while start < len(rows):
+        group = list(rows[start : start + MAX_ENTRIES])
+        records = [record for _, record in group]
+        if sum(map(len, records)) >= MAX_PLAIN or any(map(is_segment, records)):
+            group = _run(group)
+        if group:
             yield group
-            group, size = [], 0
-    if group:
-        yield group
+        start += len(group) or 1
+
+
+def _run(rows: Sequence[MemoryRow]) -> list[MemoryRow]:
+    """The single entries that rows begin with, up to the size of a segment."""
+    size = 0
+    for n, (_, record) in enumerate(rows):
+        if is_segment(record) or size >= MAX_PLAIN:
+            return list(rows[:n])
+        size += len(record)
+    return list(rows)
 
 
 def full(group: Sequence[MemoryRow]) -> bool:

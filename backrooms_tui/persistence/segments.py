@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from backrooms_tui.model.entries import Tail
 from backrooms_tui.model.ids import RoomId
 
-from .records import ENTRY, HEADER, MAX_RECORD, Damaged, decode_entry, frame, unframe
+from .records import ENTRY, HEADER, MAX_RECORD, Damaged, decode_entry, frame, unframe, unframe_all
 
 SEGMENT = b"Z"
 MAX_ENTRIES = 256
@@ -49,8 +49,11 @@ def plain_size(record: bytes) -> int:
 
 def compress(room_id: RoomId, records: Sequence[bytes], algorithm: str) -> bytes:
     """Make a segment of consecutive entry records. Raises Damaged when one of them is not whole."""
-    bodies = [unframe(ENTRY, room_id, record) for record in records]
-    plain = b"".join(part for body in bodies for part in (_LENGTH.pack(len(body)), body))
+    bodies = unframe_all(ENTRY, room_id, records)
+    parts = [b""] * (2 * len(bodies))
+    parts[::2] = map(_LENGTH.pack, map(len, bodies))
+    parts[1::2] = bodies
+    plain = b"".join(parts)
     first, last = decode_entry(bodies[0])[1], decode_entry(bodies[-1])[1]
     head = _HEAD.pack(
         ALGORITHMS.index(algorithm), len(bodies), first.seq, first.timestamp, last.timestamp, last.chain, len(plain)

@@ -99,7 +99,12 @@ class Driver:
             if self._held_up(room):  # since it was advanced
                 self._engine.slots.give()
                 return
-            turn = Turn(started, started.timeout or room.record.config.timeout, time.monotonic_ns())
+            turn = Turn(
+                started,
+                started.timeout or room.record.config.timeout,
+                time.monotonic_ns(),
+                remembers=self._engine.limits.observations,
+            )
             facts = room.facts()
             room.queue[0] = Pending(started, waiting.text)
             room.turn = turn

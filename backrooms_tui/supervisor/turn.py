@@ -28,6 +28,10 @@ class Turn:
     ended: bool = False
     """Its commit is queued; nothing more may be added."""
     holds_slot: bool = True
+    remembers: bool = True
+    """Whether observations become entries; they are shown in any case."""
+    unremembered: int = 0
+    """Observations that do not."""
     metadata: dict[str, Any] = field(init=False)
     """Of every line it says: shared, because a turn may say 65,536 lines and a dict takes 230 bytes."""
 
@@ -48,7 +52,7 @@ class Turn:
         if len(lines) > 1 and lines[-1] == "":
             lines.pop()  # a trailing newline ends the last line, it does not begin another
         self.outputs += len(lines)
-        first = len(self.said)
+        first = len(self.said) + self.unremembered
         self.said.extend(Draft(EntryType.OUTPUT, line, self.metadata) for line in lines)
         return [(first + i, line) for i, line in enumerate(lines)]
 
@@ -58,8 +62,11 @@ class Turn:
         if data is not None:
             pack(data)  # refused here, where only the entity is to blame, not when the turn is written
             metadata[Meta.DATA] = data
-        self.said.append(Draft(EntryType.OBSERVATION, text, metadata))
-        return len(self.said) - 1
+        if self.remembers:
+            self.said.append(Draft(EntryType.OBSERVATION, text, metadata))
+        else:
+            self.unremembered += 1
+        return len(self.said) + self.unremembered - 1
 
     def stage(self, change: StateSet | StateValue, committed: Mapping[str, Any]) -> None:
         """Apply a state frame to what `done` will commit."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from leveldb_places import kill_after
 from support import eventually
 
 from backrooms_tui.config.settings import EntitySettings, LimitSettings, PersistenceSettings, Settings
@@ -329,3 +330,20 @@ def test_whatever_happens_a_rooms_figures_are_those_of_its_rows(open_rooms, root
                 service = open_rooms(threshold=0.02, entries=2500)
     service.close()
     accounted(root, room)
+
+
+def test_a_room_truncated_past_what_the_witness_saw_is_sound_after_a_kill(root: Path) -> None:
+    kill_after(
+        root,
+        """
+record = filled(store, "a", 30)
+store.write_witness()
+store.commit([(more := remembering(record, *map(str, range(30, 60))))])
+truncated(store, compacted(store, more.record, 0, 40), 1)
+""",
+    )
+    store = open_store(root)
+    (record,) = store.load().records
+    assert (record.state, record.head.seq) == (RoomState.ACTIVE, 40)
+    assert [entry.content for entry in store.read(record.id, after=0)] == [str(n) for n in range(40, 60)]
+    store.close()

@@ -17,8 +17,9 @@ from backrooms_tui.model.entries import EntryType, MemoryEntry, Meta
 from backrooms_tui.model.events import Notice
 from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.reports import BackupSpec, ExportSpec
-from backrooms_tui.model.room import RoomConfig
+from backrooms_tui.model.room import Damage, RoomConfig
 from backrooms_tui.model.states import RoomState
+from backrooms_tui.model.value import changed
 from backrooms_tui.persistence import keys
 from backrooms_tui.persistence.room_records import decode_room, encode_room
 from backrooms_tui.service import RoomService, open_service
@@ -379,3 +380,32 @@ def test_killed_at_any_step_a_restore_leaves_a_whole_room_or_none(open_rooms, ro
     assert stop >= 8
     assert there == sorted(there)
     assert there[0] is False
+
+
+@pytest.mark.parametrize("backend", ["LEVELDB", "FILESYSTEM", "SQLITE", "REDIS"])
+def test_every_backend_compresses_backs_up_checks_and_recovers_a_room(backend: str, root: Path, request) -> None:
+    persistence = PersistenceSettings(backend=backend, path=str(root))
+    if backend == "REDIS":
+        server = request.getfixturevalue("redis_server").options()
+        persistence = changed(persistence, host=server.host, port=server.port, key_prefix=server.key_prefix)
+    service = open_service(Settings(persistence=persistence))
+    try:
+        room = service.create(RoomConfig(name="ledger")).record.id
+        ask(service, room, "remember value: kept")
+        ask(service, room, "stream 1000 lines")
+        assert service.compact(room).ratio > 1.5
+        service.backup(room, BackupSpec(include_config=True))
+        backed_up = memory(service, room)
+        ask(service, room, "valid input")
+        assert service.check().findings == ()
+        service._registry.corrupt(service._registry.get(room), Damage("CHECKSUM_MISMATCH", "test", 0, 1))
+        with pytest.raises(errors.RoomCorrupted):
+            service.submit(room, b"valid input", source="test")
+        assert service.recover(room, by="ops@h1", from_backup=True).lost_entries == 2
+        service.close()
+        service = open_service(Settings(persistence=persistence))
+        assert memory(service, room)[:-1] == backed_up
+        assert ask(service, room, "recall value") == ["kept"]
+        assert service.check().findings == ()
+    finally:
+        service.close()

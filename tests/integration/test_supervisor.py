@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support import eventually
 
-from backrooms_tui.config.settings import LimitSettings, PersistenceSettings, Settings
+from backrooms_tui.config.settings import EntitySettings, LimitSettings, PersistenceSettings, Settings
 from backrooms_tui.model import errors
 from backrooms_tui.model.entries import EntryType, MemoryEntry, Meta, Outcome
 from backrooms_tui.model.events import (
@@ -338,3 +338,34 @@ def test_lifecycle_entries_reach_watchers(service: RoomService) -> None:
     service.suspend(room, by="ops@h1")
     added = eventually(lambda: [e for e in watch.get(1) if isinstance(e, EntriesAdded)])
     assert added[0].entries[0].metadata[Meta.BY] == "ops@h1"  # type: ignore[index]
+
+
+def test_settings_bound_what_an_entity_says_and_what_of_it_is_remembered(tmp_path: Path) -> None:
+    settings = Settings(
+        persistence=PersistenceSettings(path=str(tmp_path / "rooms")),
+        limits=LimitSettings(max_output_size=10_000),
+        entity=EntitySettings(response_buffer=512, enable_observations=False),
+    )
+    service = open_service(settings)
+    try:
+        room = make_room(service)
+        assert len(said(ask(service, room, "stream 100 lines"))) == 100
+        assert ask(service, room, "stream 1000 lines").outcome == Outcome.VIOLATION
+        watch = service.subscribe([room])
+        ask(service, room, "store observation: seen")
+        shown = [e for e in watch.get(5) if isinstance(e, Said) and e.observation]
+        assert shown
+        assert [e for e in memory(service, room) if e.type is EntryType.OBSERVATION] == []
+    finally:
+        service.close()
+
+
+def test_an_input_runs_behind_those_that_an_earlier_owner_left(open_rooms: Open) -> None:
+    service = open_rooms()
+    room = make_room(service)
+    watch = service.subscribe([room])
+    service.submit(room, b"long running operation", source="test", timeout=0.3)
+    service.submit(room, b"remember value: left", source="test")
+    eventually(lambda: any(isinstance(e, TurnStarted) for e in watch.get(0.1)))
+    service.close()
+    assert said(ask(open_rooms(), room, "recall value")) == ["left"]
