@@ -168,12 +168,17 @@ def equivalent(command: Command, room: str | None = None) -> str:
     target = command.room or room
     if grammar.room:
         words.append(target or "<room_id>")
-    words += [shlex.quote(word) for word in command.words]
+    words += [_quoted(word) for word in command.words]
     for name, value in command.options.items():
-        words += [f"--{name}"] if name in grammar.switches else [f"--{name}", shlex.quote(value)]
+        words += [f"--{name}"] if name in grammar.switches else [f"--{name}", _quoted(value)]
     if command.verb == "destroy" and not command.options:
         words.append("--confirm")
     return " ".join(words)
+
+
+def _quoted(word: str) -> str:
+    """For a shell, which reads `~/` only where it is not quoted."""
+    return f"~/{shlex.quote(word[2:])}" if word.startswith("~/") and word[2:] else shlex.quote(word)
 
 
 def complete(line: str) -> str:

@@ -143,12 +143,17 @@ class Desk:
         if room_id != self.tabs.shown:
             self.tabs.show(room_id)
             self.figures = Figures(self.figures.status, self.figures.facts)
-            source = None if room_id is None else CallableSource(partial(self._service.read, room_id))
-            self._screen.log_view.open(room_id, source=source)
+            self._open_log()
             self._read_shelf()
         self._screen.call_later(self._show_input, focus=focus)
         self.paint()
         self.figures_soon()
+
+    def _open_log(self) -> None:
+        """Read the shown room's memory from its end."""
+        room_id = self.tabs.shown
+        source = None if room_id is None else CallableSource(partial(self._service.read, room_id))
+        self._screen.log_view.open(room_id, source=source)
 
     async def _show_input(self, *, focus: bool) -> None:
         """Goes by what is true when the screen's loop comes to it: the box takes a moment to be built."""
@@ -309,9 +314,11 @@ class Desk:
 
     def _fetched(self, views: list[RoomView]) -> None:
         self._fetching = False
-        rows = len(self.rooms.visible)
+        rows, before = len(self.rooms.visible), self.shown
         for view in views:
             self.rooms.put(view)
+        if _healed(before, self.shown):
+            self._open_log()  # what was shown, or could not be, is not the memory the room has now
         if len(self.rooms.visible) != rows:
             self._screen.browser.redraw()
         else:
@@ -372,3 +379,8 @@ class Desk:
             self.figures = changed(self.figures, backups=backups)
             paint_figures(self._screen, self)
             paint_output(self._screen, self)
+
+
+def _healed(before: RoomView | None, after: RoomView | None) -> bool:
+    """Whether the shown room was CORRUPTED and is not any more."""
+    return before is not None and before.record.damage is not None and after is not None and after.record.damage is None

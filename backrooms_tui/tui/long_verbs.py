@@ -23,14 +23,13 @@ from .batch import Batch
 from .calls import Lane, ServiceCalls
 from .command_line import Command, equivalent
 from .desk import Desk
-from .dialogs.sheet import Dialog, TextSheet
+from .dialogs.sheet import Dialog
 from .file_work import backup_to, export_to, restore_from
-from .job_rows import fact_rows, foot_lines
+from .job_rows import foot_lines
 from .jobs import Cancelled, Job, Jobs
 from .orders import BackupOrder, ExportOrder, archive_name, backup_order, export_name, export_order
 from .painting import paint_foot
 from .results import Result, backed_up, checked, compacted, exported, recovered, restored
-from .rows import foreign, ink, row
 from .safe import SafeText
 from .screen import ConsoleScreen
 from .typed_paths import readable_file
@@ -132,7 +131,7 @@ class LongVerbs:
     def list_jobs(self) -> None:
         from .dialogs.jobs import JobsList
 
-        self._screen.app.push_screen(JobsList(self.jobs, self._show_report))
+        self._screen.app.push_screen(JobsList(self.jobs))
 
     def _export(self, rooms: Sequence[RoomId], order: ExportOrder) -> None:
         for room_id in rooms:
@@ -216,11 +215,6 @@ class LongVerbs:
         top = self._screen.app.screen
         if isinstance(top, JobsList):
             top.redraw()
-
-    def _show_report(self, job: Job) -> None:
-        lines = tuple(row(foreign("", line)) for line in job.report())
-        sheet = TextSheet(row(ink("title", "REPORT")), (*fact_rows(job), *lines), row(ink("dim", "esc close")))
-        self._screen.app.push_screen(sheet)
 
     def _ask(self, dialog: Dialog[T], then: Callable[[T], None]) -> None:
         """Show a dialog; `then` follows when it is not given up."""

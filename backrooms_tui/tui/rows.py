@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from backrooms_tui.model.value import value
 
-from .safe import SafeText
+from .safe import SafeText, prefix_in_cells
 
 Run = tuple[str, SafeText]
 """A style name (empty: the pane's own) and its text."""
@@ -67,6 +67,19 @@ def ink(style: str, words: str) -> Run:
 def foreign(style: str, text: str) -> Run:
     """A run of anybody's words."""
     return (style, SafeText.of(text))
+
+
+def wrapped(text: str, width: int, *, indent: int = 4) -> tuple[Row, ...]:
+    """Rows of anybody's words, none of them clipped; continuations are set in."""
+    rest = SafeText.of(text).plain
+    rows: list[Row] = []
+    while True:
+        margin = indent if rows else 0
+        taken = max(1, prefix_in_cells(rest, width - margin))
+        rows.append(row(" " * margin, foreign("", rest[:taken])))
+        rest = rest[taken:]
+        if not rest:
+            return tuple(rows)
 
 
 def ends(left: Row, right: Row, width: int, *, fill: str = " ", style: str = "") -> Row:

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from conftest import comes, screen_text, sees
-from fleet import Fleet, room_id
+from fleet import NOW, Fleet, room_id
 from textual import events
 from textual.pilot import Pilot
 
 from backrooms_tui.config.loading import load
-from backrooms_tui.model.entries import EntryType
+from backrooms_tui.model.entries import EntryType, MemoryEntry
 from backrooms_tui.model.errors import ArchiveInvalid
 from backrooms_tui.model.reports import BackupInfo, BackupSpec, ExportSpec
 from backrooms_tui.model.states import RoomState
@@ -304,3 +304,20 @@ async def test_the_configuration_names_the_source_of_each_value(console: Any) ->
         assert "hush" not in screen_text(app)
         await pilot.press("end")
         await sees(pilot, "ROOM_DAEMON_WORKERS")
+
+
+async def test_a_recovered_room_shows_the_memory_it_has_now(pilot: Pilot[Any], fleet: Fleet) -> None:
+    await pilot.press(*DAMAGED)
+    await sees(pilot, "DATA LOSS")
+    fleet.entries[room_id(6)] = [MemoryEntry(1, NOW, EntryType.OUTPUT, "what the backup held", {})]
+    await pilot.press("a", "v", "R")
+    await sees(pilot, "ENTITY: what the backup held")
+
+
+async def test_a_long_line_of_a_report_is_wrapped_and_nothing_of_it_is_lost(pilot: Pilot[Any], tmp_path: Path) -> None:
+    (tmp_path / "files" / "b").write_text(f"create --name '{'x' * 300}'\n")
+    await command(pilot, "batch b")
+    await comes(pilot, lambda: "BATCH COMPLETE" in ledger(pilot))
+    await pilot.press("J", "enter")
+    await sees(pilot, "REPORT")
+    assert screen_text(pilot.app).count("x") >= 300

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from textual import events
 
-from backrooms_tui.tui.job_rows import job_rows
+from backrooms_tui.tui.job_rows import fact_rows, job_rows
 from backrooms_tui.tui.jobs import Job, Jobs
-from backrooms_tui.tui.rows import EMPTY, Row, ink, row
+from backrooms_tui.tui.rows import EMPTY, Row, ink, row, wrapped
 
-from .sheet import Dialog
+from .sheet import Dialog, TextSheet
+
+
+class Report(TextSheet):
+    """What came of one job, in full."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(row(ink("title", "REPORT")), (), row(ink("dim", "esc close")))
+        self._job = job
+
+    def rows(self, width: int) -> tuple[Row, ...]:
+        return (*fact_rows(self._job), *(one for line in self._job.report() for one in wrapped(line, width)))
 
 
 class JobsList(Dialog[None]):
@@ -19,11 +28,9 @@ class JobsList(Dialog[None]):
     title_row = row(ink("title", "JOBS"))
     note_row = row(ink("dim", "enter REPORT   K CANCEL   esc close"))
 
-    def __init__(self, jobs: Jobs, report: Callable[[Job], None]) -> None:
-        """`report` shows an ended job's."""
+    def __init__(self, jobs: Jobs) -> None:
         super().__init__()
         self._jobs = jobs
-        self._report = report
         self._at = 0
 
     @property
@@ -42,7 +49,7 @@ class JobsList(Dialog[None]):
         elif key == "K" and self.chosen is not None:
             self.chosen.cancel()
         elif key == "enter" and self.chosen is not None:
-            self._report(self.chosen)
+            self.app.push_screen(Report(self.chosen))
             return True
         elif key in ("q", "J"):
             self.dismiss(None)
