@@ -11,7 +11,7 @@ from typing import Protocol
 
 from backrooms_tui.entity.process import EntityProcess, EntitySpec, ExitReport
 from backrooms_tui.model.entries import Draft, EntryType, Meta
-from backrooms_tui.model.errors import BackroomsError
+from backrooms_tui.model.errors import BackroomsError, EntityInitFailed
 from backrooms_tui.model.events import RoomChanged
 from backrooms_tui.model.room import Damage
 
@@ -59,6 +59,9 @@ class Processes:
         except BackroomsError as error:
             self.spawn_failed(room, error)
             return
+        except Exception:  # a mistake of ours: the worker's edge writes it down, and nobody waits for ever
+            self.spawn_failed(room, EntityInitFailed("REASON: A FAULT OF THE HOST"))
+            raise
         born.append(process)
         with room.lock:
             room.process, room.ready = process, False
