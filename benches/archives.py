@@ -9,6 +9,7 @@ looked at) and once in segments, as old memory is stored.
 from __future__ import annotations
 
 import argparse
+import itertools
 import subprocess
 import tempfile
 from collections.abc import Callable
@@ -48,7 +49,7 @@ def compacted(store: RoomStore, record: Any) -> Any:
 def measure(folder: Path, title: str, store: RoomStore, record: Any, rounds: int) -> list[Row]:
     tree, packed, ours = folder / "tree", folder / "theirs.tar.zst", folder / "ours.tar.zst"
     tree.mkdir(exist_ok=True)
-    scratch = open_store(folder / f"scratch {title}")
+    places = (folder / f"{title} {n}" for n in itertools.count())
     with store.image(record.id) as image:
         rows = b"".join(row for _, row in image.rows)
     for n, at in enumerate(range(0, len(rows), 4 << 20)):
@@ -64,7 +65,7 @@ def measure(folder: Path, title: str, store: RoomStore, record: Any, rounds: int
                 pass
 
     def restore() -> None:
-        scratch.destroy(record.id)
+        scratch = open_store(next(places))
         with ours.open("rb") as source, read_archive(source) as archive:
             image = archive.image
             scratch.clear(record.id)
@@ -76,13 +77,13 @@ def measure(folder: Path, title: str, store: RoomStore, record: Any, rounds: int
                     part = []
             scratch.fill(record.id, part)
             scratch.establish(image.record, image.snapshot, image.queue)
+        scratch.close()
 
     pack = tool("tar", "-C", str(tree), "-I", "zstd -3 -T2", "-cf", str(packed), ".")
     unpack = tool("tar", "-C", str(tree), "-I", "zstd", "-xf", str(packed))
     backup()
     pack()
     times = interleave({"backup": backup, "read": read, "restore": restore, "pack": pack, "unpack": unpack}, rounds)
-    scratch.close()
     rate = {name: len(rows) / 1e6 / figures.median for name, figures in times.items()}
     for path in tree.iterdir():
         path.unlink()
