@@ -1,4 +1,4 @@
-"""Work on stores as wholes, while nobody uses them: listing one, copying one to another backend.
+"""Work on stores as wholes, while nobody uses them: listing one, checking one, copying one to another backend.
 
 Beside the service: it opens stores itself, and loads nothing of what drives entities.
 """
@@ -20,7 +20,7 @@ from backrooms_tui.model.value import value
 from backrooms_tui.model.views import RoomView
 
 if TYPE_CHECKING:
-    from backrooms_tui.model.reports import Progress
+    from backrooms_tui.model.reports import CheckReport, Progress
     from backrooms_tui.persistence.row_store import RowStore
     from backrooms_tui.persistence.store import RoomImage
 
@@ -46,6 +46,18 @@ def stored_rooms(settings: Settings) -> StoredRooms:
     with _opened(store_root(settings), settings.persistence.backend, settings.persistence) as store:
         views = (RoomView(record, record.queued, None, "COLD", None, 0) for record in store.load().records)
         return StoredRooms(tuple(views), store.warnings)
+
+
+def check_stored(settings: Settings, progress: Progress) -> CheckReport:
+    """What `RoomService.check` tells, by nobody who could write: an owner keeps a mark on rooms that it finds damaged.
+
+    Raises like opening a service.
+    """
+    from backrooms_tui.persistence.fsck import check_store
+    from backrooms_tui.supervisor.snapshots import decode_state
+
+    with _opened(store_root(settings), settings.persistence.backend, settings.persistence) as store:
+        return check_store(store, store.load().records, decode_state, progress)
 
 
 class MigrationFailed(BackroomsError):

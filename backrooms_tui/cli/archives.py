@@ -6,9 +6,12 @@ import time
 from pathlib import Path
 
 from backrooms_tui.model.errors import NoBackup
+from backrooms_tui.model.events import Notice
 from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.reports import BackupInfo, BackupReport, BackupSpec, RecoverReport
+from backrooms_tui.model.states import RoomState
 from backrooms_tui.model.units import NS, format_size_whole, format_span
+from backrooms_tui.service import Subscription
 
 from .files import STDIO, opened, written
 from .progress import progress
@@ -65,7 +68,7 @@ def restore(shell: Shell) -> int:
     path: str = shell.options.path
     with opened(path) as source, shell.service() as service:
         shell.say("RESTORING BACKUP", f"SOURCE: {path}", "EXTRACTING...", "VALIDATING STATE...")
-        with progress("RESTORING", "bytes") as told:
+        with progress("RESTORING") as told:
             report = service.restore(source, told)
         shell.made(report.room_id)
         shell.say("STATE VALID", f"ROOM RESTORED: {report.room_id}")
@@ -75,27 +78,32 @@ def restore(shell: Shell) -> int:
 
 def recover(shell: Shell) -> int:
     """Make a corrupted room whole again, from its newest valid backup when asked."""
-    options = shell.options
+    from_backup: bool = shell.options.from_backup
     with shell.service() as service:
-        room_id = service.resolve(options.room_id)
-        if options.from_backup:
-            newest = next(iter(service.backups(room_id)), None)
-            if newest is None:
-                return _no_backup(shell, room_id)
-            shell.say("ATTEMPTING RECOVERY", "SCANNING BACKUPS...")
-        else:
-            shell.say("ATTEMPTING RECOVERY")
-        with progress("RECOVERING") as told:
+        room_id = service.resolve(shell.options.room_id)
+        damaged = service.room(room_id).record.state is RoomState.CORRUPTED
+        if damaged and from_backup and not service.backups(room_id):
+            return _no_backup(shell, room_id)
+        shell.say("ATTEMPTING RECOVERY", *(["SCANNING BACKUPS..."] if from_backup else []))
+        notices = service.subscribe([room_id])
+        with progress("RECOVERING", "entries" if from_backup else "bytes") as told:
             try:
-                report = service.recover(room_id, by=operator(), from_backup=options.from_backup, progress=told)
+                report = service.recover(room_id, by=operator(), from_backup=from_backup, progress=told)
             except NoBackup:
+                shell.warn(*_texts(notices))
                 return _no_backup(shell, room_id)
+        shell.warn(*_texts(notices))
         if report.backup is not None:
             shell.say(f"BACKUP FOUND: {backup_name(report.backup)}", "RESTORING...")
         shell.say("STATE VALIDATED", "MEMORY VALIDATED", "RECOVERY COMPLETE")
         shell.say(f"STATE: {report.state}", f"DATA LOSS: {data_loss(report)}")
         shell.emit(_recover_value(report))
     return 0
+
+
+def _texts(notices: Subscription) -> list[str]:
+    """What the service had to say meanwhile: which backups were no good."""
+    return [f"{event.severity}: {event.text}" for event in notices.get(0) if isinstance(event, Notice)]
 
 
 def _no_backup(shell: Shell, room_id: RoomId) -> int:

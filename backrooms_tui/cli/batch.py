@@ -17,6 +17,7 @@ from typing import TextIO
 from backrooms_tui.config.settings import Settings
 from backrooms_tui.model.errors import BackroomsError, UsageError
 from backrooms_tui.model.ids import RoomId
+from backrooms_tui.model.reports import CheckReport, Progress
 from backrooms_tui.model.views import RoomView
 from backrooms_tui.service import RoomService
 
@@ -171,6 +172,9 @@ class _LineShell(Shell):
 
     def rooms(self) -> Sequence[RoomView]:
         return self._run.service.rooms()
+
+    def check(self, progress: Progress) -> CheckReport:
+        return self._run.service.check(progress)
 
     @contextmanager
     def service(self, **_: object) -> Iterator[RoomService]:

@@ -11,7 +11,7 @@ from backrooms_tui.service import RoomService
 
 from .program import INTERRUPTED
 from .session import Session
-from .shell import Shell, open_output
+from .shell import ENTITY_SECONDS, Shell, open_output
 from .transcript import JsonTranscript, TextTranscript, Transcript
 
 RECENT = 20
@@ -51,7 +51,7 @@ def _run(session: Session, service: RoomService, room_id: RoomId, *, read_only: 
     """Give whether Ctrl-C ended the session. However it ended, the room is left."""
     try:
         if not read_only:
-            service.await_entity(room_id)
+            service.await_entity(room_id, ENTITY_SECONDS)
         session.run()
     except KeyboardInterrupt:
         return True

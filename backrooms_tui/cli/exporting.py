@@ -20,15 +20,16 @@ def export(shell: Shell) -> int:
     """Write a room's memory to a file, or to stdout; then the report goes to stderr."""
     spec = export_spec(shell)
     path: str | None = shell.options.output
+    to_terminal = path in (None, STDIO) and sys.stdout.isatty()
     if path in (None, STDIO):
-        if spec.format not in TEXT_FORMATS and sys.stdout.isatty():
+        if to_terminal and spec.format not in TEXT_FORMATS:
             raise UsageError(f"OUTPUT: {spec.format} data is not for a terminal; give --output <path>.")
         shell.speak_aside()
     with shell.service() as service:
         room_id = service.resolve(shell.options.room_id)
         shell.say("EXPORTING MEMORY", f"ENTRIES: {service.room(room_id).record.entries}", f"FORMAT: {spec.format}")
         shell.say(f"FILTERING: {_filtering(spec)}", f"OUTPUT: {path or STDIO}")
-        with progress("EXPORTING") as told, written(path, json_text=spec.format == "jsonl") as sink:
+        with progress("EXPORTING", quiet=to_terminal) as told, written(path, json_text=spec.format == "jsonl") as sink:
             report = service.export(room_id, spec, sink, told)
         shell.say(f"EXPORTED: {report.entries} entries ({format_size_whole(report.size)})")
         shell.emit(_value(room_id, spec, path, report))

@@ -25,11 +25,12 @@ SETTLED_SECONDS = 0.5
 
 
 @contextmanager
-def progress(what: str, unit: str = "entries") -> Iterator[Progress]:
-    """A Progress for a verb called in the block. `unit` is "entries" or "bytes". KeyboardInterrupt passes through,
-    after saying so.
+def progress(what: str, unit: str = "entries", *, quiet: bool = False) -> Iterator[Progress]:
+    """A Progress for a verb called in the block. `unit` is "entries" or "bytes"; `quiet`: nothing is drawn.
+
+    KeyboardInterrupt passes through, after saying so.
     """
-    meter = Meter(what, unit, sys.stderr) if shows() else None
+    meter = Meter(what, unit, sys.stderr) if shows() and not quiet else None
     asked = False
 
     def ask(number: int, frame: FrameType | None) -> None:

@@ -7,7 +7,7 @@ from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.units import parse_seconds, parse_size
 
 from .render import config_line, config_value, destroy_lines, room_value
-from .shell import Shell, operator
+from .shell import ENTITY_SECONDS, Shell, operator
 
 
 def create(shell: Shell) -> int:
@@ -21,7 +21,7 @@ def create(shell: Shell) -> int:
         if given:
             shell.say(config_line(given))
         shell.say(f"STATE: {view.record.state}")
-        view = service.await_entity(view.record.id)
+        view = service.await_entity(view.record.id, ENTITY_SECONDS)
         shell.say("ENTITY: INITIALIZED")
         shell.emit(room_value(view) | {"config": config_value(view.record.config)})
     return 0
@@ -60,7 +60,7 @@ def resume(shell: Shell) -> int:
         shell.say("RESUMING ROOM")
         service.resume(room_id, by=operator())
         shell.say("LOADING STATE...", "INITIALIZING ENTITY...")
-        view = service.await_entity(room_id)
+        view = service.await_entity(room_id, ENTITY_SECONDS)
         shell.say("ENTITY READY", f"STATE: {view.record.state}")
         shell.emit(room_value(view))
     return 0

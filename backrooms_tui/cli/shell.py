@@ -24,9 +24,14 @@ from .commands import Command
 from .lines import Lines, open_lines
 
 if TYPE_CHECKING:
+    from backrooms_tui.model.reports import CheckReport, Progress
     from backrooms_tui.service import RoomService
 
 NOT_DURABLE = "WARNING: Persistence disabled. All state will be lost on exit."
+
+
+ENTITY_SECONDS = 60.0
+"""How long an entity is waited for: its own start is bounded by `entity.init_timeout`, the zygote's by 30 s."""
 
 
 class Stopped(SystemExit):
@@ -118,6 +123,12 @@ class Shell:
         else:
             self.write(self.encode(error_value(error)))
 
+    def warn(self, *lines: str) -> None:
+        """Tell people of what they should know, beside what the command says."""
+        for line in lines:
+            sys.stderr.write((scrub(line) if sys.stderr.isatty() else line) + "\n")
+            sys.stderr.flush()
+
     def lines(self, path: str | None) -> AbstractContextManager[Lines]:
         """Where the command's input comes from: a file, or stdin. Raises UsageError."""
         return open_lines(path)
@@ -146,8 +157,17 @@ class Shell:
         from backrooms_tui.maintenance import stored_rooms
 
         stored = stored_rooms(self.settings())
-        _warn(stored.warnings)
+        self.warn(*stored.warnings)
         return stored.rooms
+
+    def check(self, progress: Progress) -> CheckReport:
+        """What every byte of the store is worth. Raises like `service`."""
+        if not self.persist:
+            with self.service() as service:
+                return service.check(progress)
+        from backrooms_tui.maintenance import check_stored
+
+        return check_stored(self.settings(), progress)
 
     @contextmanager
     def service(self, *, on_fault: Callable[[BaseException], None] = _report_fault) -> Iterator[RoomService]:
@@ -160,21 +180,15 @@ class Shell:
 
         settings = self.settings()
         if not self.persist:
-            _warn((NOT_DURABLE,))
+            self.warn(NOT_DURABLE)
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, _stop)
         service = open_service(settings, persist=self.persist, on_fault=on_fault)
         try:
-            _warn(service.status().warnings)
+            self.warn(*service.status().warnings)
             yield service
         finally:
             service.close()
-
-
-def _warn(lines: Sequence[str]) -> None:
-    for line in lines:
-        sys.stderr.write(line + "\n")
-        sys.stderr.flush()
 
 
 def _format(options: SimpleNamespace, command: Command | None) -> str:

@@ -15,7 +15,7 @@ def compact(shell: Shell) -> int:
     """Compress a room's memory now."""
     with shell.service() as service:
         room_id = service.resolve(shell.options.room_id)
-        with progress("COMPRESSING") as told:
+        with progress("COMPRESSING", "bytes") as told:
             report = service.compact(room_id, told)
         shell.say(*report.lines())
         shell.emit(_compression_value(room_id, report))
@@ -41,11 +41,8 @@ def fsck(shell: Shell) -> int:
     """Look at every byte of the store; status 1 when any of it is damaged. Nothing is changed."""
     shell.say("CHECKING STORE")
     try:
-        with shell.service() as service:
-            facts = service.store_facts()
-            shell.say(f"BACKEND: {facts.backend}", f"PATH: {facts.path or 'NONE'}")
-            with progress("CHECKING", "bytes") as told:
-                report = service.check(told)
+        with progress("CHECKING", "bytes") as told:
+            report = shell.check(told)
     except StoreCorrupted as error:  # damage so great that the store does not open is a finding like any other
         shell.say(*error_lines(error)[1:], f"CORRUPTION_TYPE: {error.code}", "DAMAGED: THE STORE")
         shell.emit({"sound": False, "store": error_value(error)["error"], "findings": []})
