@@ -51,7 +51,9 @@ def entry_columns(room_id: RoomId, record: bytes) -> tuple[MemoryEntry, str]:
 
 
 def entry_record(room_id: RoomId, timestamp: Any, type_: Any, content: Any, metadata: Any) -> bytes:
-    """The record that `entry_columns` made columns of. Raises Damaged."""
+    """The record that `entry_columns` made columns of. Raises Damaged, also where JSON could not hold all of it: it
+    forgets the sign and the payload of a NaN.
+    """
     values = _loaded(metadata)
     if tuple(values) != ("data", "seq", "chain", _CHECKSUM):
         raise Damaged("CHECKSUM_MISMATCH", 0)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import Any
 
 from backrooms_tui.model.ids import RoomId
 
-from .readable import entry_columns, to_text
-from .records import ENTRY
+from .readable import entry_columns, entry_record, to_text
+from .records import Damaged
+from .segments import is_segment
 from .sqlite_schema import NUMBERED, TERMINATED
 from .sqlite_view import STAMP, facts_of, parts
 
@@ -21,7 +23,6 @@ _CHECKPOINT = (
 )
 _RECORD = "INSERT INTO records VALUES (?, ?) ON CONFLICT (room_id) DO UPDATE SET record = excluded.record"
 _FACTS = "UPDATE rooms SET state = ?, created_at = ?, last_active = ? WHERE id = ?"
-_KIND_AT = 2
 
 
 class Batch:
@@ -52,11 +53,8 @@ class Batch:
     def _put_numbered(self, kind: str, room_id: RoomId, number: int, value: bytes) -> None:
         if kind == "queue":
             self._add("INSERT OR REPLACE INTO queue VALUES (?, ?, ?)", room_id, number, value)
-        elif value[_KIND_AT : _KIND_AT + 1] == ENTRY:
-            entry, metadata = entry_columns(room_id, value)
-            self._add(
-                "INSERT INTO memory VALUES (?, ?, ?, ?, ?)", room_id, number, int(entry.type), entry.content, metadata
-            )
+        elif (columns := _columns(room_id, number, value)) is not None:
+            self._add("INSERT INTO memory VALUES (?, ?, ?, ?, ?)", room_id, *columns)
         else:
             self._add("INSERT OR REPLACE INTO segments VALUES (?, ?, ?)", room_id, number, value)
 
@@ -83,3 +81,17 @@ class Batch:
 
     def _add(self, statement: str, *values: Any) -> None:
         self.statements.append((statement, values))
+
+
+def _columns(room_id: RoomId, timestamp: int, record: bytes) -> tuple[int, int, str, str] | None:
+    """An entry's columns; None for a segment, and for the rare entry that would not come back from them byte for byte
+    (JSON forgets the sign of a NaN): that too is kept among the segments, whose rows hold any memory record as it is.
+    """
+    if is_segment(record):
+        return None
+    entry, metadata = entry_columns(room_id, record)
+    columns = (timestamp, int(entry.type), entry.content, metadata)
+    with suppress(Damaged):
+        if entry_record(room_id, *columns) == record:
+            return columns
+    return None

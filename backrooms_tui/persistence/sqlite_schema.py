@@ -10,8 +10,9 @@ the records themselves, in a form that gives the very bytes back (`readable`), n
                  the row can change unseen
 
 What the seed has no column for has tables of our own: `records` (the index record: written with each commit, checked
-by the witness), `queue`, `segments` (many entries compressed; no text, so no row of `memory`) and `destroyed`. A room
-in removal, or not yet put in whole, is a TERMINATED row of `rooms` without a record: memory may refer to it.
+by the witness), `queue`, `segments` (many entries compressed, and what has no text to show: no rows of `memory`) and
+`destroyed`. A room in removal, or not yet put in whole, is a TERMINATED row of `rooms` without a record: memory may
+refer to it.
 
 The schema's own words are compared with these at each opening: a changed one would make SQLite read other columns.
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sqlite3
 import stat
@@ -17,10 +18,11 @@ from damage_sweep import ROOMS, build, damaged, everything, outcome, sweep
 from store_contract import T0, filled, new_record, remembering, room_id, texts
 from support import eventually
 
-from backrooms_tui.model.entries import Tail
+from backrooms_tui.model.entries import Draft, EntryType, Tail
 from backrooms_tui.model.errors import BackroomsError, RoomCorrupted, StoreCorrupted, StoreFailed, UnsafePath
 from backrooms_tui.model.states import RoomState
 from backrooms_tui.persistence.opening import open_store
+from backrooms_tui.persistence.records import seal
 from backrooms_tui.persistence.store import RoomCommit
 from backrooms_tui.persistence.witness import read_witness
 
@@ -90,6 +92,15 @@ class TestWhatAShellSees:
         rows = asked(database, "SELECT timestamp, type, content, metadata FROM memory WHERE room_id = ?", A)
         assert [row[:3] for row in rows] == [(T0, 0, "0"), (T0 + 1, 0, "1")]
         assert json.loads(rows[1][3])["data"] == {"source": "test"}
+
+    def test_an_entry_that_text_cannot_hold_comes_back_as_it_was(self, root, database):
+        entries, tail = seal(A, Tail(), [Draft(EntryType.OBSERVATION, "odd", {"n": -math.nan})], T0)
+        store = opened(root)
+        store.commit([RoomCommit(new_record("a").with_(tail=tail), Tail(), entries)])
+        assert [row for _, row in store.rows(A, after=0, size=10_000)] == [entries[0].blob]
+        assert store.read(A)[0].content == "odd"
+        store.close()
+        assert asked(database, "SELECT count(*) FROM memory") == [(0,)]
 
     def test_a_clean_stop_leaves_one_private_file(self, root, database):
         before = os.umask(0)
@@ -413,8 +424,8 @@ class TestDamage:
     @pytest.mark.parametrize(("how", "stride"), [("flip", 307), ("cut", 401)])
     def test_no_flip_and_no_cut_is_silent(self, root, expected, how, stride):
         counts = sweep(root, "SQLITE", ["rooms.db"], how, 1 if LONG else stride, expected=expected)
-        assert counts["shared"] > 10
-        assert counts["room"] > 10 or how == "cut"
+        assert counts["shared"] > 3
+        assert counts["room"] > 3 or how == "cut"
 
     @pytest.mark.campaign
     @pytest.mark.timeout(0 if LONG else 120)
