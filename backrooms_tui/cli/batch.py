@@ -40,6 +40,8 @@ def batch(shell: Shell) -> int:
     options = shell.options
     if options.path is not None and options.input is not None:
         raise UsageError("INPUT: give one file.")
+    if not shell.as_text:
+        shell.format = "jsonl"  # one document after the other is no JSON: in a batch each takes a line
     with opened(options.input or options.path or STDIO) as source, shell.service() as service:
         run = Batch(shell, service, StreamLines(source))
         interrupted = run.go(stop=options.stop_on_error)
@@ -117,6 +119,8 @@ class Batch:
         """Raises UsageError."""
         try:
             words = shlex.split(line.decode("utf-8"))
+        except UnicodeDecodeError:
+            raise UsageError("LINE: not UTF-8 text") from None
         except ValueError as error:
             raise UsageError(f"LINE: {error}") from None
         if any(LAST_ROOM in word for word in words) and self.last_room is None:
@@ -130,8 +134,7 @@ class Batch:
         if given := [name for name in _OWN if getattr(options, name)]:
             raise UsageError(f"--{given[0].replace('_', '-')}: is for the whole batch.")
         if options.format is None and not command.has_data_format:
-            # One document after the other is no JSON: in a batch each takes a line.
-            options.format = "text" if self.shell.as_text else "jsonl"
+            options.format = self.shell.format
         return command, options
 
     def _pass_inputs(self) -> None:
