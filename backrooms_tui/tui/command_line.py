@@ -9,32 +9,36 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
 
 from backrooms_tui.model.errors import UsageError
 from backrooms_tui.model.ids import parse_handle
 from backrooms_tui.model.room import RoomConfig
 from backrooms_tui.model.units import parse_seconds, parse_size
+from backrooms_tui.model.value import value
+
+_NONE: Mapping[str, Any] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Command:
     """A line that was understood. A switch is an option with an empty value."""
 
     verb: str
     room: str | None = None
     """Id prefix as typed."""
-    options: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, str] = _NONE
     words: tuple[str, ...] = ()
     """What follows the verb, where it is not one room."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Grammar:
     usage: str
     help: str
     room: bool = False
-    options: Mapping[str, Callable[[str], object]] = field(default_factory=dict)
+    options: Mapping[str, Callable[[str], object]] = _NONE
     switches: frozenset[str] = frozenset()
     """Options that take no value."""
     words: int = 0
@@ -133,13 +137,13 @@ def _split(words: list[str], grammar: _Grammar) -> tuple[dict[str, str], list[st
         if not word.startswith("--"):
             plain.append(word)
             continue
-        name, equals, value = word[2:].partition("=")
+        name, equals, text = word[2:].partition("=")
         if name in grammar.switches and not equals:
             options[name] = ""
             continue
         if name not in grammar.options:
             raise UsageError(f"USAGE: {grammar.usage}")
-        given = value if equals else next(rest, None)
+        given = text if equals else next(rest, None)
         if given is None:
             raise UsageError(f"--{name} needs a value.", f"USAGE: {grammar.usage}")
         grammar.options[name](given)
@@ -169,8 +173,8 @@ def equivalent(command: Command, room: str | None = None) -> str:
     if grammar.room:
         words.append(target or "<room_id>")
     words += [_quoted(word) for word in command.words]
-    for name, value in command.options.items():
-        words += [f"--{name}"] if name in grammar.switches else [f"--{name}", _quoted(value)]
+    for name, given in command.options.items():
+        words += [f"--{name}"] if name in grammar.switches else [f"--{name}", _quoted(given)]
     if command.verb == "destroy" and not command.options:
         words.append("--confirm")
     return " ".join(words)

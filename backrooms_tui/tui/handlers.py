@@ -15,7 +15,6 @@ from .actions import Focus, menu_actions
 from .chrome import notice_row
 from .commands import Prompts
 from .desk import Desk
-from .dialogs.menus import Choice, Menu
 from .figures import page_rows
 from .rooms_model import ORDERS
 from .rows import Row, ink, row
@@ -112,6 +111,8 @@ class Handlers:
         return self._desk.rooms.targets()
 
     def actions_menu(self) -> None:
+        from .dialogs.menus import Choice, Menu
+
         targets = self.targets()
         choices = [
             Choice(action.menu, action.help, action.id, self._refusal(action.id, targets)) for action in menu_actions()
@@ -120,6 +121,8 @@ class Handlers:
         self._screen.app.push_screen(Menu(title, choices), self._chosen)
 
     def sort_menu(self) -> None:
+        from .dialogs.menus import Choice, Menu
+
         rooms = self._desk.rooms
         choices = [Choice(order.key, order.name, order.name) for order in ORDERS.values()]
         again = Choice("r", "the other way round", "")

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, cast
 
 from textual import events
 from textual.screen import Screen
 
 from .actions import Focus
-from .dialogs.sheet import Dialog
 from .keymap import Keymap, key_name
 from .screen import ConsoleScreen
+
+if TYPE_CHECKING:
+    from .dialogs.sheet import Dialog
 
 MAX_HELD = 4096
 """Key presses kept while a room is being entered."""
@@ -61,13 +64,13 @@ class KeyRouter:
                 self._screen.focused._forward_event(event)  # noqa: SLF001 - what App does with every key
 
     def _press(self, event: events.Key) -> bool:
-        screen, top = self._screen, self._top()
+        screen, dialog = self._screen, self._dialog()
         kind = screen.focus_kind()
         key = key_name(event.key, event.character)
-        typing = kind is None or isinstance(top, Dialog)
+        typing = kind is None or dialog is not None
         action = self._keymap.action(Focus.INPUT if kind is None else kind, key)
         if typing and (action is None or action.id not in IN_DIALOGS):
-            return top.take_key(key, event) if isinstance(top, Dialog) else screen.prompt.take_key(event)
+            return dialog.take_key(key, event) if dialog is not None else screen.prompt.take_key(event)
         if kind is Focus.INPUT and screen.input_box is not None and screen.input_box.editor.interceptor:
             return False
         if action is not None:
@@ -75,11 +78,16 @@ class KeyRouter:
         return action is not None
 
     def _paste(self, event: events.Paste) -> bool:
-        top = self._top()
-        if isinstance(top, Dialog):
-            top.paste(event.text)
+        dialog = self._dialog()
+        if dialog is not None:
+            dialog.paste(event.text)
         elif self._screen.focus_kind() is None:
             self._screen.prompt.take_paste(event.text)
         else:
             return self._screen.focus_kind() is not Focus.INPUT
         return True
+
+    def _dialog(self) -> Dialog[object] | None:
+        """The dialog on top: whatever stands on the console's one screen is one. None is loaded before it is shown."""
+        top = self._top()
+        return None if top is self._screen else cast("Dialog[object]", top)
