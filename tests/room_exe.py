@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import sys
 import termios
@@ -56,8 +57,11 @@ class RoomExe:
     def run(self, *words, typed=b""):
         """Run a command with `typed` on its stdin; text or bytes."""
         typed = typed.encode() if isinstance(typed, str) else typed
-        with self.start(*words) as process:
-            out, err = process.communicate(typed, timeout=DEADLINE)
+        with self.start(*words, start_new_session=True) as process:
+            try:
+                out, err = process.communicate(typed, timeout=DEADLINE)
+            finally:
+                end(process)
         return Ended(process.returncode, out.decode(), err.decode())
 
     def ok(self, *words, typed=b""):
@@ -79,6 +83,13 @@ class RoomExe:
 
     def terminal(self, *words):
         return Terminal(self, words)
+
+
+def end(process):
+    """Kill a process that is still there, and all of its session."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 class Terminal:
@@ -103,8 +114,7 @@ class Terminal:
         return self
 
     def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
+        end(self.process)
         os.close(self._master)
 
     def type(self, text):

@@ -80,7 +80,6 @@ def test_destroy(room_exe):
         "DESTROYING ROOM...",
         "STATE FILE DELETED",
         "MEMORY LOG DELETED",
-        "BACKUPS DELETED",
         "ROOM TERMINATED",
     ]
     assert room_exe.ok("list") == ["ACTIVE ROOMS:", f"  {other} (ACTIVE)"]
