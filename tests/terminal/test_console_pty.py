@@ -171,3 +171,22 @@ def test_keys_that_arrive_together_mean_what_they_would_one_by_one(console: PtyP
     console.send("\rremember value: qaDj\rrecall value\r")
     console.sees("ENTITY: qaDj")
     assert "ROOMS 2" in console.text()
+
+
+def test_a_job_draws_while_it_runs_and_the_console_is_silent_again_after_it(console: PtyProgram, home: Path) -> None:
+    console.send("x")
+    console.sees("WRITES")
+    console.send(f"\t\t\t\t{home}/memory.jsonl\r")
+    console.sees("EXPORTED: 2 entries")
+    assert (home / "memory.jsonl").read_bytes().count(b"\n") == 2
+    console.send("ab")
+    console.sees("BACKUP ")
+    console.send("\r")
+    console.sees("BACKUP COMPLETE")
+    console.sees("s old")
+    eventually(lambda: console.quiet_since(1.5) == 0)
+    console.send("J\r")
+    console.sees("SOURCE: ")
+    console.send("\x11")
+    console.wait()
+    assert stray_bytes(bytes(console.written)) == []

@@ -18,6 +18,12 @@ from backrooms_tui.model.room import RoomConfig
 from backrooms_tui.model.states import RoomState
 from backrooms_tui.tui.actions import ACTIONS
 from backrooms_tui.tui.app import BackroomsApp
+from backrooms_tui.tui.dialogs.compare import Compare, PickRoom
+from backrooms_tui.tui.dialogs.export import BackUp, ExportMemory
+from backrooms_tui.tui.dialogs.files import Restore
+from backrooms_tui.tui.dialogs.form import Form
+from backrooms_tui.tui.dialogs.jobs import JobsList
+from backrooms_tui.tui.dialogs.recover import Recover
 from backrooms_tui.tui.dialogs.sheet import Dialog, Sheet
 from backrooms_tui.tui.screen import ConsoleScreen
 from backrooms_tui.tui.widgets.browser import RoomBrowser
@@ -47,6 +53,7 @@ async def test_any_size_is_drawn(console: Any, size: tuple[int, int]) -> None:
     async with app.run_test(size=size, notifications=True) as pilot:
         await comes(pilot, lambda: app.desk.rooms.total)
         await pilot.press("j", "tab", "i", "escape", "question_mark", "escape", "a", "c", "escape", "0")
+        await pilot.press("x", "escape", "J", "escape", "a", "o", "escape", "c", "enter", "escape")
         assert app.is_running
 
 
@@ -135,7 +142,11 @@ INTENDED = {
 
 @pytest.mark.parametrize(
     ("ours", "theirs"),
-    [(BackroomsApp, App), (ConsoleScreen, Screen), (Dialog, ModalScreen)]
+    [(BackroomsApp, App), (ConsoleScreen, Screen)]
+    + [
+        (one, ModalScreen)
+        for one in (Dialog, Form, ExportMemory, BackUp, Restore, Recover, Compare, PickRoom, JobsList)
+    ]
     + [(one, Widget) for one in (Pane, RowsPane, RoomBrowser, Rule, Frame, Prompt, Sheet)],
 )
 def test_no_name_of_ours_is_one_of_textuals_by_accident(ours: type, theirs: type) -> None:

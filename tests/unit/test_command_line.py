@@ -21,6 +21,15 @@ from backrooms_tui.tui.command_line import VERBS, complete, equivalent, parse_co
         ("destroy a3f7c8d2...", "room.exe destroy a3f7c8d2 --confirm"),
         ("list --state active", "room.exe list --state active"),
         ("theme light", ""),
+        ("export a3f7 --format csv --output ~/a.csv", "room.exe export a3f7 --format csv --output ~/a.csv"),
+        ("backup --include-config --output '/x y'", "room.exe backup b9e4... --include-config --output '/x y'"),
+        ("restore ~/'one two.tar'", "room.exe restore ~/'one two.tar'"),
+        ("recover --from-backup", "room.exe recover b9e4... --from-backup"),
+        ("compare a3f7 b9e4", "room.exe compare a3f7 b9e4"),
+        ("destroy a3f7 --force", "room.exe destroy a3f7 --force"),
+        ("check", "room.exe fsck"),
+        ("config", "room.exe config show"),
+        ("jobs", ""),
     ],
 )
 def test_a_line_shows_the_shell_command_that_does_the_same(line: str, shell: str) -> None:
@@ -41,6 +50,9 @@ def test_a_line_shows_the_shell_command_that_does_the_same(line: str, shell: str
         "suspend xyz!",
         "create --name 'open",
         "theme light dark",
+        "restore one two",
+        "backup --include-config=yes",
+        "compare a b c",
     ],
 )
 def test_a_line_that_cannot_be_meant_is_refused(line: str) -> None:
