@@ -129,17 +129,14 @@ def _zsh_operand(name: str, choices: tuple[str, ...], number: int) -> str:
 
 def fish() -> list[str]:
     lines = ["# room.exe completion for fish: room.exe completion fish | source"]
-    names = " ".join(COMMANDS)
     for program in ("room.exe", "backrooms"):
         start = f"complete -c {program}"
-        lines.append(f"{start} -f")
-        lines += [_fish_option(start, option) for option in GLOBAL_OPTIONS]
-        for command in COMMANDS.values():
-            lines.append(
-                f"{start} -n 'not __fish_seen_subcommand_from {names}' -a {command.name} -d {_quoted(command.summary)}"
-            )
-            seen = f"{start} -n '__fish_seen_subcommand_from {command.name}'"
-            lines += [_fish_option(seen, option) for option in command.options]
+        none = f"{start} -n 'not __fish_seen_subcommand_from {' '.join(COMMANDS)}'"
+        lines += [f"{start} -f", *(_fish_option(none, option) for option in GLOBAL_OPTIONS)]
+        for name, command in COMMANDS.items():
+            seen = f"{start} -n '__fish_seen_subcommand_from {name}'"
+            lines.append(f"{none} -a {name} -d {_quoted(command.summary)}")
+            lines += [_fish_option(seen, option) for option in options_of(command)]
             lines += [_fish_operand(seen, operand.name, operand.choices) for operand in command.operands[:1]]
     return lines
 

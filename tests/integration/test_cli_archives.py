@@ -290,3 +290,24 @@ def test_shared_damage_is_a_finding_of_fsck(room_exe, room_id):
     assert (ended.status, ended.err) == (1, "")
     assert ended.lines[-2:] == ["CORRUPTION_TYPE: STORE_CORRUPTED", "DAMAGED: THE STORE"]
     assert room_exe.run("fsck", "--format", "json").json["sound"] is False
+
+
+def test_progress_is_shown_on_a_terminal_and_erased_at_the_end(room_exe, room_id):
+    room_exe.say(room_id, "stream 20000 lines")
+    with room_exe.terminal("export", room_id, "--output", "m.jsonl") as terminal:
+        terminal.expect(r"\rEXPORTING \d+% [\d,]+ of 20,\d+ entries")
+        assert terminal.end() == 0
+    assert re.search(r"\r\x1b\[KEXPORTED: \d+ entries \(\d+MB\)\n\Z", terminal.seen)
+
+
+def test_ctrl_c_ends_an_export_without_a_file_or_half_of_one(room_exe, room_id):
+    room_exe.say(room_id, "stream 60000 lines")
+    (room_exe.home / "m.db").write_text("an older export")
+    with room_exe.terminal("export", room_id, "--format", "sqlite", "--output", "m.db") as terminal:
+        terminal.expect(r"\rEXPORTING \d+%")
+        terminal.type("\x03")
+        terminal.expect(r"\r\x1b\[KINTERRUPTED\n")
+        assert terminal.end() == 130
+    assert (room_exe.home / "m.db").read_text() == "an older export"
+    assert [path.name for path in room_exe.home.glob("*m.db*")] == ["m.db"]
+    assert [path.name for path in room_exe.home.glob(".*m.db*")] == []

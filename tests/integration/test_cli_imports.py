@@ -41,11 +41,29 @@ def room_exe(tmp_path):
 
 @pytest.mark.parametrize(
     "words",
-    [["version"], ["--help"], [], ["init"], ["list"], ["list", "--format", "table"], ["create"], ["list", "--bogus"]],
+    [
+        ["version"],
+        ["--help"],
+        [],
+        ["init"],
+        ["list"],
+        ["list", "--format", "table"],
+        ["create"],
+        ["list", "--bogus"],
+        ["config", "show"],
+        ["man"],
+        ["completion", "bash"],
+    ],
     ids=" ".join,
 )
 def test_no_command_loads_a_heavy_library(room_exe, words):
     assert loaded(room_exe, *words) & HEAVY == set()
+
+
+def test_a_list_loads_nothing_that_drives_rooms(room_exe):
+    modules = loaded(room_exe, "list")
+    assert not {module for module in modules if module.startswith(("backrooms_tui.supervisor", "backrooms_tui.entity"))}
+    assert modules & {"argparse", "dataclasses", "inspect", "traceback", "socket", "hashlib"} == set()
 
 
 @pytest.mark.parametrize("verb", ["enter", "inspect", "stats", "suspend", "resume", "destroy"])
