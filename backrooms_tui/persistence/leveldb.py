@@ -58,9 +58,21 @@ class View:
             yield from rows
 
     def keys(self, prefix: bytes) -> Iterator[bytes]:
-        """Keys alone, for removal: what is to go need not be intact, so checksums are not asked."""
-        with _reads(), self._source.iterator(start=prefix, stop=after(prefix), include_value=False) as found:
-            yield from found
+        """Keys alone, for removal: what is to go need not be intact, so checksums are not asked. A block that cannot be
+        read at all is passed by: keys before it come from below, keys behind it from above.
+        """
+        for reverse in (False, True):
+            try:
+                with (
+                    _reads(),
+                    self._source.iterator(
+                        start=prefix, stop=after(prefix), include_value=False, reverse=reverse
+                    ) as found,
+                ):
+                    yield from found
+                return
+            except Damaged:
+                continue
 
 
 class LevelDb:

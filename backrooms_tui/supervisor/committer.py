@@ -63,12 +63,16 @@ class Ticket:
 class Committer:
     """The only caller of the store's writing methods."""
 
-    def __init__(self, store: RoomStore, *, on_lost: Callable[[], None]) -> None:
+    def __init__(
+        self, store: RoomStore, *, on_lost: Callable[[], None], on_fault: Callable[[BaseException], None]
+    ) -> None:
         """`on_lost` is called after a failed write, when the store is open again and unwritten commits have been
-        refused: rooms must forget what they believed and reload their records.
+        refused: rooms must forget what they believed and reload their records. `on_fault` is told of exceptions that
+        are our own bugs.
         """
         self._store = store
         self._on_lost = on_lost
+        self._on_fault = on_fault
         self._lock = threading.Lock()
         self._work = threading.Condition(self._lock)
         self._pending: list[Ticket] = []
@@ -222,6 +226,10 @@ class Committer:
             return
         except BackroomsError as error:
             self._salvage(tickets, error)
+            return
+        except Exception as error:  # a bug of ours: whoever waits for these tickets must not wait for ever
+            self._salvage(tickets, StoreFailed(f"REASON: {type(error).__name__}"))
+            self._on_fault(error)
             return
         for ticket in tickets:
             ticket.settle(None)

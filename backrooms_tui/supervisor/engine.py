@@ -79,7 +79,15 @@ class Engine:
     compactor: Compactor
     """Set by the supervisor, which knows who drives rooms on afterwards."""
 
-    def __init__(self, store: RoomStore, make_host: MakeHost, limits: Limits, *, on_lost: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        store: RoomStore,
+        make_host: MakeHost,
+        limits: Limits,
+        *,
+        on_lost: Callable[[], None],
+        on_fault: Callable[[BaseException], None],
+    ) -> None:
         self.store = store
         self._make_host = make_host
         self._host: EntityHost | None = None
@@ -87,7 +95,7 @@ class Engine:
         self._closed = False
         self.limits = limits
         self.bus = EventBus()
-        self.committer = Committer(store, on_lost=on_lost)
+        self.committer = Committer(store, on_lost=on_lost, on_fault=on_fault)
         self.slots = Slots(limits.concurrent_inputs)
         self._live_lock = threading.Lock()
         self._live: OrderedDict[RoomId, LiveRoom] = OrderedDict()

@@ -85,7 +85,7 @@ class Supervisor:
         self._path = path
         self._started_at = time.time_ns()
         self._registry = Registry(store, max_rooms=limits.max_rooms)
-        self._engine = Engine(store, make_host, limits, on_lost=self._reload)
+        self._engine = Engine(store, make_host, limits, on_lost=self._reload, on_fault=on_fault)
         self._crew = Crew(self._engine, workers=workers, on_fault=on_fault)
         self._engine.compactor = Compactor(
             self._engine, kick=self._kick, corrupt=self._registry.corrupt, on_fault=on_fault
