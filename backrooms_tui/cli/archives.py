@@ -7,13 +7,12 @@ from pathlib import Path
 
 from backrooms_tui.model.errors import NoBackup
 from backrooms_tui.model.events import Notice
-from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.reports import BackupInfo, BackupReport, BackupSpec, RecoverReport
 from backrooms_tui.model.states import RoomState
 from backrooms_tui.model.units import NS, format_size_whole, format_span
 from backrooms_tui.service import Subscription
 
-from .files import STDIO, opened, written
+from .files import STDIO, opened, require_place, written
 from .progress import progress
 from .shell import Shell, operator
 
@@ -25,6 +24,7 @@ def backup(shell: Shell) -> int:
         options.compression or shell.settings().persistence.backup.compression, include_config=options.include_config
     )
     path: str | None = options.output
+    require_place(path)
     if path == STDIO:
         shell.speak_aside()
     with shell.service() as service:
@@ -83,7 +83,7 @@ def recover(shell: Shell) -> int:
         room_id = service.resolve(shell.options.room_id)
         damaged = service.room(room_id).record.state is RoomState.CORRUPTED
         if damaged and from_backup and not service.backups(room_id):
-            return _no_backup(shell, room_id)
+            return _no_backup(shell)
         shell.say("ATTEMPTING RECOVERY", *(["SCANNING BACKUPS..."] if from_backup else []))
         notices = service.subscribe([room_id])
         with progress("RECOVERING", "entries" if from_backup else "bytes") as told:
@@ -91,7 +91,7 @@ def recover(shell: Shell) -> int:
                 report = service.recover(room_id, by=operator(), from_backup=from_backup, progress=told)
             except NoBackup:
                 shell.warn(*_texts(notices))
-                return _no_backup(shell, room_id)
+                return _no_backup(shell)
         shell.warn(*_texts(notices))
         if report.backup is not None:
             shell.say(f"BACKUP FOUND: {backup_name(report.backup)}", "RESTORING...")
@@ -106,9 +106,11 @@ def _texts(notices: Subscription) -> list[str]:
     return [f"{event.severity}: {event.text}" for event in notices.get(0) if isinstance(event, Notice)]
 
 
-def _no_backup(shell: Shell, room_id: RoomId) -> int:
+def _no_backup(shell: Shell) -> int:
+    """The seed's two lines, which are no error block; programs get an error like any other."""
+    if not shell.as_text:
+        raise NoBackup("MANUAL INTERVENTION REQUIRED")
     shell.say("NO BACKUP AVAILABLE", "MANUAL INTERVENTION REQUIRED")
-    shell.emit({"error": {"code": NoBackup.code, "message": "MANUAL INTERVENTION REQUIRED", "room": room_id}})
     return 1
 
 

@@ -9,7 +9,7 @@ from backrooms_tui.model.errors import UsageError
 from backrooms_tui.model.reports import ExportReport, ExportSpec
 from backrooms_tui.model.units import format_size_whole, format_time, parse_time
 
-from .files import STDIO, written
+from .files import STDIO, require_place, written
 from .progress import progress
 from .shell import Shell
 
@@ -20,6 +20,7 @@ def export(shell: Shell) -> int:
     """Write a room's memory to a file, or to stdout; then the report goes to stderr."""
     spec = export_spec(shell)
     path: str | None = shell.options.output
+    require_place(path)
     to_terminal = path in (None, STDIO) and sys.stdout.isatty()
     if path in (None, STDIO):
         if to_terminal and spec.format not in TEXT_FORMATS:

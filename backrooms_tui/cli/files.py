@@ -23,6 +23,7 @@ def written(path: str | None, *, json_text: bool = False) -> Iterator[BinaryIO]:
     Pipes and devices are written as they are. At a terminal the data is text; `json_text` says that it is JSON. Raises
     UsageError when there can be no such file, OutputFailed when it cannot be written.
     """
+    require_place(path)
     name = path or STDIO
     try:
         if name == STDIO:
@@ -42,7 +43,6 @@ def written(path: str | None, *, json_text: bool = False) -> Iterator[BinaryIO]:
 def _whole(path: Path) -> Iterator[BinaryIO]:
     from backrooms_tui.persistence.whole_file import whole_file
 
-    require_place(path)
     damage = None
     with whole_file(path) as file:
         try:
@@ -55,11 +55,13 @@ def _whole(path: Path) -> Iterator[BinaryIO]:
         raise damage
 
 
-def require_place(path: Path) -> None:
-    """Raises UsageError where no file can be made."""
+def require_place(path: str | None) -> None:
+    """Raises UsageError where no file can be made, before anything is done."""
+    if path in (None, STDIO):
+        return
     try:
-        reason = "Is a directory" if path.is_dir() else None
-        reason = reason or (None if path.absolute().parent.is_dir() else "There is no such directory")
+        reason = "Is a directory" if Path(path).is_dir() else None
+        reason = reason or (None if Path(path).absolute().parent.is_dir() else "There is no such directory")
     except (OSError, ValueError) as error:
         reason = _reason(error)
     if reason is not None:

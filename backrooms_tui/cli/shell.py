@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from types import FrameType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
@@ -68,7 +68,8 @@ class Shell:
 
     def __exit__(self, *_: object) -> None:
         if self._redirected is not None:
-            self._redirected.close()
+            with suppress(OSError):  # what could not be written has been told: every line is flushed
+                self._redirected.close()
 
     def usual_output(self) -> TextIO:
         """Where text goes that is not redirected."""
