@@ -150,7 +150,7 @@ COMMANDS = {
         Command("init", "Initialize room system", "system", "init"),
         Command("create", "Create new room", "rooms", "create --memory-limit 256M --timeout 60", (), _CREATE),
         Command("enter", "Enter room for interaction", "entering", "enter a3f7c8d2...", _ROOM, _ENTER),
-        Command("list", "List all rooms", "facts", "list --state active --sort memory --limit 5", (), _LIST),
+        Command("list", "List all rooms", "listing", "list --state active --sort memory --limit 5", (), _LIST),
         Command("inspect", "Display room metadata", "facts", "inspect a3f7c8d2... --json", _ROOM, _INSPECT),
         Command("suspend", "Suspend room", "rooms", "suspend a3f7c8d2...", _ROOM),
         Command("resume", "Resume suspended room", "rooms", "resume a3f7c8d2...", _ROOM),

@@ -1,4 +1,4 @@
-"""`list`, `inspect`, `stats`, `compare`: what is known of rooms. Nothing here changes one."""
+"""`inspect`, `stats`, `compare`: what is known of rooms. Nothing here changes one."""
 
 from __future__ import annotations
 
@@ -7,22 +7,19 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from backrooms_tui.model import comparison as comparing
-from backrooms_tui.model.errors import RoomCorrupted, UsageError
+from backrooms_tui.model.errors import RoomCorrupted
 from backrooms_tui.model.states import RoomState
 from backrooms_tui.model.views import RoomView
 
 from .errors import error_lines, error_value
 from .render import (
-    chosen,
     comparison_value,
     config_line,
     config_value,
     entry_lines,
     entry_value,
     inspect_lines,
-    list_lines,
     room_value,
-    table_lines,
 )
 from .salvage import readable_memory
 from .shell import Shell
@@ -30,26 +27,6 @@ from .statistics import stats_lines, stats_value
 
 if TYPE_CHECKING:
     from backrooms_tui.service import RoomService
-
-
-def list(shell: Shell) -> int:  # noqa: A001 - named as the command
-    """All rooms, or those asked for."""
-    options = shell.options
-    limit = None if options.limit is None else _count(options.limit)
-    views = chosen(shell.rooms(), state=options.state, sort=options.sort, limit=limit)
-    if shell.format == "table":
-        shell.say(*table_lines(views, now=time.time_ns()))
-    else:
-        shell.say(*list_lines(views, state=options.state, sort=options.sort, now=time.time_ns()))
-    if not shell.as_text:
-        shell.emit([room_value(view) for view in views])
-    return 0
-
-
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and 0 < len(text) < 10 and int(text) > 0):
-        raise UsageError(f"LIMIT: {text[:40]!r} is not a positive whole number.")
-    return int(text)
 
 
 def inspect(shell: Shell) -> int:

@@ -6,14 +6,17 @@ Foreign text (names, entries, errors) stays as it is: `Shell.say` scrubs whateve
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-from backrooms_tui.model.comparison import Comparison
 from backrooms_tui.model.entries import MemoryEntry
 from backrooms_tui.model.ids import short
 from backrooms_tui.model.room import RoomConfig, RoomRecord
 from backrooms_tui.model.states import RoomState
 from backrooms_tui.model.units import NS, format_age, format_size, format_size_whole, format_time
 from backrooms_tui.model.views import RoomView
+
+if TYPE_CHECKING:
+    from backrooms_tui.model.comparison import Comparison
 
 SORT_TITLES = {"created": "creation time", "active": "last activity", "memory": "memory usage", "age": "age"}
 _TABLE = "{:<10} {:<9} {:>9} {:>8} {:>6} {:>8}  {}"

@@ -7,25 +7,25 @@ bytes as they are stored.
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from types import FrameType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
-from backrooms_tui.config.settings import Settings
 from backrooms_tui.model.errors import BackroomsError, OutputFailed, UsageError
 from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.scrub import scrub
 from backrooms_tui.model.views import RoomView
 
 from .commands import Command
-from .lines import Lines, open_lines
 
 if TYPE_CHECKING:
+    from backrooms_tui.config.settings import Settings
     from backrooms_tui.model.reports import CheckReport, Progress
     from backrooms_tui.service import RoomService
+
+    from .lines import Lines
 
 NOT_DURABLE = "WARNING: Persistence disabled. All state will be lost on exit."
 
@@ -132,6 +132,8 @@ class Shell:
 
     def lines(self, path: str | None) -> AbstractContextManager[Lines]:
         """Where the command's input comes from: a file, or stdin. Raises UsageError."""
+        from .lines import open_lines
+
         return open_lines(path)
 
     def typed(self) -> str:
@@ -177,6 +179,8 @@ class Shell:
         SIGTERM and SIGHUP leave as if the command had ended. `on_fault` is told of exceptions in the owner's
         threads. Raises StoreBusy and all that opening a store can.
         """
+        import signal
+
         from backrooms_tui.service import open_service
 
         settings = self.settings()

@@ -209,7 +209,7 @@ def test_an_unexpected_exception_becomes_a_fault_file_and_one_error(room_exe):
     """The boundary of the program, with a command that is made to fail as none should."""
     probe = (
         "import sys; sys.argv = ['room.exe', 'list'];"
-        "from backrooms_tui.cli import facts; facts.list = lambda shell: 1 / 0;"
+        "from backrooms_tui.cli import listing; listing.list = lambda shell: 1 / 0;"
         "from backrooms_tui.__main__ import main; sys.exit(main())"
     )
     ended = subprocess.run(
