@@ -31,7 +31,7 @@ from backrooms_tui.model.reports import (
     quiet,
 )
 from backrooms_tui.model.room import RoomConfig
-from backrooms_tui.model.views import Receipt, RoomView, ServiceStatus, StoreFacts, TurnResult
+from backrooms_tui.model.views import Occupant, Receipt, RoomView, ServiceStatus, StoreFacts, TurnResult, Visitor
 
 if TYPE_CHECKING:
     from backrooms_tui.entity.process import EntityHost
@@ -72,12 +72,19 @@ class RoomService(Protocol):
         """Start the room's entity if it is cold and wait until it is ready. Raises EntityInitFailed."""
         ...
 
-    def enter(self, room_id: RoomId) -> RoomView:
-        """Count a session in; wakes an IDLE room and starts its entity. Raises RoomSuspended, RoomCorrupted."""
+    def enter(self, room_id: RoomId, *, read_only: bool = False) -> RoomView:
+        """Count a session in; wakes an IDLE room and starts its entity, unless it comes only to look.
+
+        Raises RoomSuspended, RoomCorrupted.
+        """
         ...
 
     def leave(self, room_id: RoomId) -> RoomView:
         """Count a session out; a room without sessions and pending inputs becomes IDLE."""
+        ...
+
+    def presence(self, room_id: RoomId) -> tuple[Occupant, ...]:
+        """Who has entered and not left, in the order in which they came. Raises RoomNotFound."""
         ...
 
     def submit(
@@ -173,6 +180,16 @@ class RoomService(Protocol):
         ...
 
 
+class OwnerService(RoomService, Protocol):
+    """A `RoomService` that can be served to others: it knows for whom it acts."""
+
+    def enter(self, room_id: RoomId, *, read_only: bool = False, visitor: Visitor | None = None) -> RoomView:
+        """As above, for a client's session; without a `visitor` for the owner itself."""
+        ...
+
+    def leave(self, room_id: RoomId, *, visitor: Visitor | None = None) -> RoomView: ...
+
+
 def _print_fault(error: BaseException) -> None:
     import traceback  # 4 ms, for what should never happen
 
@@ -191,7 +208,7 @@ def _host_maker(settings: Settings) -> Callable[[], EntityHost]:
 
 def open_service(
     settings: Settings, *, persist: bool = True, on_fault: Callable[[BaseException], None] = _print_fault
-) -> RoomService:
+) -> OwnerService:
     """Own the configured store, for as long as the service is open. Without `persist` rooms live in memory only.
 
     `on_fault` is told, in whatever thread it happened, of exceptions that are our own bugs; rooms go on. Raises

@@ -195,3 +195,36 @@ class UnsafePath(BackroomsError):
     """A file or directory of ours belongs to somebody else, or is a link where it must not be."""
 
     code = "UNSAFE_PATH"
+
+
+# Clients of an owner (docs/DAEMON_PROTOCOL.md).
+
+
+class ConnectionLost(BackroomsError):
+    """The owner is gone, or the way to it: what was asked for may have happened or not."""
+
+    code = "CONNECTION_LOST"
+
+
+class ConnectionDenied(BackroomsError):
+    """The owner does not talk to this client: too many others, a wrong token, a foreign user, another version."""
+
+    code = "CONNECTION_DENIED"
+
+
+class ReadOnly(BackroomsError):
+    """The session was opened to look only, and the verb changes something."""
+
+    code = "READ_ONLY"
+
+
+class ProtocolBroken(BackroomsError):
+    """A frame is not what the protocol allows."""
+
+    code = "PROTOCOL_ERROR"
+
+
+class AnswerTooLarge(BackroomsError):
+    """What was asked for is more than one answer may hold; ask for less at once."""
+
+    code = "ANSWER_TOO_LARGE"

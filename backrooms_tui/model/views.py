@@ -26,6 +26,29 @@ class RoomView:
 
 
 @value
+class Visitor:
+    """For whom an owner acts."""
+
+    session: str
+    who: str
+    """For people: user@host."""
+
+
+@value
+class Occupant:
+    """Who is in a room."""
+
+    session: str
+    """`s_` and 16 hexadecimal digits for a session of a client; `local` for the owner's own."""
+    who: str
+    """For people: user@host."""
+    read_only: bool
+    """Whether only to look."""
+    since: int
+    """Nanoseconds since the epoch."""
+
+
+@value
 class RunningTurn:
     seq: int
     started_at: int
@@ -88,3 +111,11 @@ class ServiceStatus:
     """Lines of the SEAL block; empty before the first entity."""
     warnings: tuple[str, ...] = ()
     """Complete lines: where the store keeps rooms less safe than people would expect."""
+    epoch: str = ""
+    """Of the owner that serves clients: another one after each start. Empty where nobody is served."""
+    address: str | None = None
+    """TCP address on which clients are served."""
+    session: str | None = None
+    """The asking client's own; None in the owner itself."""
+    connections: int = 0
+    """Connections of clients now."""

@@ -23,7 +23,7 @@ from backrooms_tui.model.room import Creation, Damage, QueuedInput, RoomConfig, 
 from backrooms_tui.model.states import RoomState, Verb, transition
 from backrooms_tui.model.units import format_time
 from backrooms_tui.model.value import value
-from backrooms_tui.model.views import Receipt, RoomView, RunningTurn, TurnResult
+from backrooms_tui.model.views import Occupant, Receipt, RoomView, RunningTurn, TurnResult
 from backrooms_tui.persistence.records import seal
 from backrooms_tui.persistence.store import Compaction, RoomCommit, SealedEntry
 
@@ -102,7 +102,8 @@ class LiveRoom:
         """Timestamp up to which everything has been compacted or found not to be worth it."""
         self.spawn_error: BackroomsError | None = None
         """Why no process could be made at the last try; None once one was."""
-        self.occupants = 0
+        self.present: tuple[Occupant, ...] = ()
+        """Who has entered and not left."""
         self.restarting = False
         """The entity died of an input; the fresh one's readiness is recorded in memory."""
         self.init_failures = 0
@@ -221,7 +222,7 @@ class LiveRoom:
                 else RunningTurn(turn.seq, time.time_ns() - (time.monotonic_ns() - turn.started), turn.timeout),
                 entity="COLD" if self.process is None else "LIVE" if self.ready else "STARTING",
                 entity_pid=None if self.process is None else self.process.pid,
-                occupants=self.occupants,
+                occupants=len(self.present),
             )
 
     def facts(self) -> dict[str, Any]:

@@ -39,9 +39,10 @@ from backrooms_tui.model.reports import (
 )
 from backrooms_tui.model.room import RoomConfig, RoomRecord, Suspension
 from backrooms_tui.model.states import RoomState, Verb, transition
-from backrooms_tui.model.views import Receipt, RoomView, ServiceStatus, StoreFacts, TurnResult
+from backrooms_tui.model.views import Occupant, Receipt, RoomView, ServiceStatus, StoreFacts, TurnResult, Visitor
 from backrooms_tui.persistence.store import RoomCommit, RoomStore
 
+from . import presence
 from .accepting import accept, count_refusal
 from .archivist import Archivist
 from .bus import QueueSubscription
@@ -182,24 +183,32 @@ class Supervisor:
                     raise EntityInitFailed(f"ROOM: {room_id}", f"STATE: {room.record.state}")
         return room.view()
 
-    def enter(self, room_id: RoomId) -> RoomView:
+    def enter(self, room_id: RoomId, *, read_only: bool = False, visitor: Visitor | None = None) -> RoomView:
         room = self._registry.open(room_id)
+        if not read_only:
+            if room.record.state is RoomState.IDLE:
+                self._engine.write(room, lambda: room.seal(state=transition(room.record.state, Verb.WAKE)))
+            self._want_entity(room)
+        presence.come(room, visitor or presence.ourselves(), read_only=read_only)
+        return self._told(room)
+
+    def leave(self, room_id: RoomId, *, visitor: Visitor | None = None) -> RoomView:
+        room = self._registry.get(room_id)
+        was_deserted = presence.deserted(room)
+        presence.go(room, visitor or presence.ourselves())
         with room.lock:
-            room.occupants += 1
-            idle = room.record.state is RoomState.IDLE
-        if idle:
-            self._engine.write(room, lambda: room.seal(state=transition(room.record.state, Verb.WAKE)))
-        self._want_entity(room)
+            rests = room.record.state is RoomState.ACTIVE and not room.queue and presence.deserted(room)
+        if rests and not was_deserted:
+            self._engine.write(room, lambda: room.seal(state=transition(room.record.state, Verb.REST)))
+        return self._told(room)
+
+    def _told(self, room: LiveRoom) -> RoomView:
+        """The room as it is now, when everybody has been told that it changed."""
+        self._engine.bus.publish(RoomChanged(room.id, room.record.state))
         return room.view()
 
-    def leave(self, room_id: RoomId) -> RoomView:
-        room = self._registry.get(room_id)
-        with room.lock:
-            room.occupants = max(0, room.occupants - 1)
-            rests = room.record.state is RoomState.ACTIVE and not room.occupants and not room.queue
-        if rests:
-            self._engine.write(room, lambda: room.seal(state=transition(room.record.state, Verb.REST)))
-        return room.view()
+    def presence(self, room_id: RoomId) -> tuple[Occupant, ...]:
+        return self._registry.get(room_id).present
 
     def suspend(self, room_id: RoomId, *, by: str) -> RoomView:
         room = self._registry.loaded(room_id)
