@@ -7,7 +7,6 @@ the trailing `...` that the seed's examples print. A room's name is metadata and
 
 from __future__ import annotations
 
-import string
 from collections.abc import Iterable
 from typing import NewType
 
@@ -21,7 +20,7 @@ MIN_PREFIX = 4
 SHORT = 8
 """Digits shown where a full id does not fit."""
 
-_HEX = frozenset(string.hexdigits.lower())
+_HEX = frozenset("0123456789abcdef")
 
 
 def new_room_id(*, created_at: int, origin: str, seed: bytes | None = None) -> RoomId:

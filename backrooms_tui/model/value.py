@@ -1,8 +1,11 @@
 """`value`: frozen, slotted classes made of fields, for a fifth of what `dataclass` takes to define one.
 
 `dataclass(frozen=True, slots=True)` compiles six functions for a class, 0.31 ms; the console loads seventy of them
-before its first frame. This compiles one and shares the rest. Fields are annotations with or without a default, and
-`__post_init__` is called, as in a dataclass; `made(factory=dict)` is a default made anew for each instance.
+before its first frame. This compiles one and shares the rest. An instance is filled while it is of a class that can be
+changed, and only then becomes one of this: a third of what it takes to go around `__setattr__` for every field.
+
+Fields are annotations with or without a default, and `__post_init__` is called, as in a dataclass;
+`made(factory=dict)` is a default made anew for each instance.
 """
 
 from __future__ import annotations
@@ -12,6 +15,9 @@ from operator import attrgetter
 from typing import Any, NoReturn, TypeVar, dataclass_transform
 
 T = TypeVar("T")
+
+_SELDOM = 2
+"""So many instances of a class are made without compiling anything for it; most commands make no more of most."""
 
 
 class _Made:
@@ -34,7 +40,7 @@ def value(cls: type[T]) -> type[T]:
     for made_anew in ("__dict__", "__weakref__"):
         namespace.pop(made_anew, None)
     shared = {
-        "__init__": _compiled_when_used(names, defaults, checked="__post_init__" in namespace),
+        "__new__": _compiled_when_used(names, defaults, checked="__post_init__" in namespace),
         "__eq__": _equal,
         "__hash__": _hash,
         "__repr__": _describe,
@@ -60,27 +66,42 @@ def changed(instance: T, /, **changes: Any) -> T:
 
 
 def _compiled_when_used(names: tuple[str, ...], defaults: dict[str, Any], *, checked: bool) -> Any:
-    """An `__init__` that puts the real one in its place: most commands make instances of few of the classes."""
+    """A `__new__` that puts a compiled one in its place once it is used often, or not as it should be."""
+    count = 0
+    draft: Any = None
 
-    def first(self: Any, *positional: Any, **named: Any) -> None:
-        compiled = _initialiser(names, defaults, checked=checked)
-        type(self).__init__ = compiled
-        compiled(self, *positional, **named)
+    def first(cls: Any, *positional: Any, **named: Any) -> Any:
+        nonlocal count, draft
+        draft = draft or type(cls.__name__, cls.__bases__, {"__slots__": names})
+        given = dict(zip(names, positional, strict=False)) | named
+        filled = defaults | given
+        count += 1
+        fitting = len(given) == len(positional) + len(named) and filled.keys() == set(names)
+        if count > _SELDOM or checked or not fitting:
+            compiled = _maker(draft, names, defaults, checked=checked)
+            cls.__new__ = staticmethod(compiled)
+            return compiled(cls, *positional, **named)
+        self = draft()
+        for name, held in filled.items():
+            setattr(self, name, held.factory() if isinstance(held, _Made) else held)
+        self.__class__ = cls
+        return self
 
     return first
 
 
-def _initialiser(names: tuple[str, ...], defaults: dict[str, Any], *, checked: bool) -> Any:
+def _maker(draft: type, names: tuple[str, ...], defaults: dict[str, Any], *, checked: bool) -> Any:
     parameters = "".join(f", {name}=_default_{name}" if name in defaults else f", {name}" for name in names)
-    steps = [f"_set(self, {name!r}, {name})" for name in names]
+    steps = [f"self.{name} = {name}" for name in names]
     for at, name in enumerate(names):
         if isinstance(defaults.get(name), _Made):
-            steps[at] = f"_set(self, {name!r}, {name}.factory() if {name} is _default_{name} else {name})"
-    lines = "\n ".join([*steps, "self.__post_init__()"] if checked else steps) or "pass"
+            steps[at] = f"self.{name} = {name}.factory() if {name} is _default_{name} else {name}"
+    steps = ["self = _draft()", *steps, "self.__class__ = cls", *["self.__post_init__()"] * checked, "return self"]
+    lines = "\n ".join(steps)
     scope: dict[str, Any] = {f"_default_{name}": default for name, default in defaults.items()}
-    scope["_set"] = object.__setattr__
-    exec(f"def __init__(self{parameters}):\n {lines}", scope)  # noqa: S102 - the names are our own source's
-    return scope["__init__"]
+    scope["_draft"] = draft
+    exec(f"def __new__(cls{parameters}):\n {lines}", scope)  # noqa: S102 - the names are our own source's
+    return scope["__new__"]
 
 
 def _reader(names: tuple[str, ...]) -> staticmethod[[Any], tuple[Any, ...]]:

@@ -89,12 +89,12 @@ def _check_tail(view: View, record: RoomRecord) -> None:
 def held_against(witness: Witness, view: View, record: RoomRecord, mark: Mark) -> Damage | None:
     """Compare a room as found with what the witness knows of it. `mark` is the room's own mark as found."""
     witnessed = witness.marks.get(record.id)
+    if mark == witnessed:
+        return None
     key = keys.index(record.id)
     if witnessed is None:
         # A clean stop knew every room: this one has been destroyed, and somebody put old files back.
         return damage("MEMORY_LOG_TRUNCATED", key) if witness.clean else None
-    if mark == witnessed:
-        return None
     if mark.seq < witnessed.seq:
         return damage("MEMORY_LOG_TRUNCATED", keys.memory(record.id, record.tail.timestamp))
     if witness.clean:

@@ -16,7 +16,7 @@ DESTROYED = b"/destroyed/"
 LAST = 10**20 - 1
 """The largest number a key can end in."""
 
-_HEX = frozenset(b"0123456789abcdef")
+_HEX = b"0123456789abcdef"
 
 
 def index(room_id: RoomId) -> bytes:
@@ -70,7 +70,7 @@ def number(key: bytes) -> int | None:
 def room_of(key: bytes) -> RoomId | None:
     """The room an index or destroyed key names; None when the key is damaged."""
     name = key.rpartition(b"/")[2]
-    return RoomId(name.decode()) if len(name) == ID_LENGTH and _HEX.issuperset(name) else None
+    return RoomId(name.decode()) if len(name) == ID_LENGTH and not name.strip(_HEX) else None
 
 
 def is_key(text: str) -> bool:

@@ -6,7 +6,6 @@ Shapes are checked on the way in, so a record that decodes is one that this vers
 
 from __future__ import annotations
 
-from functools import lru_cache
 from types import NoneType
 from typing import Any
 
@@ -18,8 +17,31 @@ from backrooms_tui.model.states import RoomState
 
 from .records import HEADER, Damaged, frame, pack, unframe, unpack
 
-_Shape = tuple[tuple[type, ...], ...]
-"""For each place of an array the types that may stand there."""
+
+class _Shape:
+    """For each place of an array the types that may stand there.
+
+    Records come in a few combinations of types: checking each value anew took most of a start.
+    """
+
+    def __init__(self, *places: tuple[type, ...]) -> None:
+        self._places = places
+        self._fitting: set[tuple[type, ...]] = set()
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def fits(self, values: list[Any]) -> bool:
+        found = tuple(map(type, values))
+        if found in self._fitting:
+            return True
+        fits = len(found) == len(self) and all(map(tuple.__contains__, self._places, found))
+        if fits and len(self._fitting) < _COMBINATIONS:
+            self._fitting.add(found)
+        return fits
+
+
+_COMBINATIONS = 256
 
 _STATES = {str(state): state for state in RoomState}
 _INT = (int,)
@@ -31,32 +53,30 @@ _REAL_OR_NONE = (int, float, NoneType)
 _TEXT_OR_NONE = (str, NoneType)
 _LIST_OR_NONE = (list, NoneType)
 
-_CONFIG = (_INT, _REAL, _TEXT, _TEXT, _TEXT_OR_NONE)
-_CREATION = (_INT, _TEXT, _TEXT)
-_SUSPENSION = (_INT, _TEXT)
-_DAMAGE = (_TEXT, _TEXT, _INT, _INT)
-_QUEUED = (_INT, _INT, _TEXT_OR_NONE, _INT, _REAL_OR_NONE)
-_LATENCIES = (_INT, _INT, _INT, _LIST, _LIST)
-_RECORD = (
+_CONFIG_PLACES = (_INT, _REAL, _TEXT, _TEXT, _TEXT_OR_NONE)
+_CREATION_PLACES = (_INT, _TEXT, _TEXT)
+_CONFIG = _Shape(*_CONFIG_PLACES)
+_METADATA = _Shape(_INT, *_CREATION_PLACES)
+_SNAPSHOT = _Shape(_INT, (bytes,))
+_SUSPENSION = _Shape(_INT, _TEXT)
+_DAMAGE = _Shape(_TEXT, _TEXT, _INT, _INT)
+_QUEUED = _Shape(_INT, _INT, _TEXT_OR_NONE, _INT, _REAL_OR_NONE)
+_LATENCIES = _Shape(_INT, _INT, _INT, _LIST, _LIST)
+_RECORD = _Shape(
     *(_TEXT, _LIST, _LIST, _INT, _INT, _INT_OR_NONE, _LIST, _INT, _LIST, _LIST),
     *(_INT, _INT, _TEXT_OR_NONE, _LIST_OR_NONE, _LIST_OR_NONE),
     *(_LIST, _INT),
 )
 _INTEGERS = frozenset(_INT)
-_PART_SIZES = (len(_CONFIG), len(_CREATION), 3, 3)
-_PARTS = (*_CONFIG, *_CREATION, *((_INT,) * (3 + 3 + 7)))
+_PART_SIZES = (len(_CONFIG_PLACES), len(_CREATION_PLACES), 3, 3)
+_PARTS = _Shape(*_CONFIG_PLACES, *_CREATION_PLACES, *((_INT,) * (3 + 3 + 7)))
 """Config, creation, tail, head and counters of a record, one after the other."""
 
 
 def _shaped(values: Any, shape: _Shape) -> list[Any]:
-    if type(values) is not list or not _fits(tuple(map(type, values)), shape):
+    if type(values) is not list or not shape.fits(values):
         raise Damaged("CHECKSUM_MISMATCH", HEADER)
     return values
-
-
-@lru_cache(maxsize=256)  # records come in a few combinations of types; checking each value anew took most of a start
-def _fits(types: tuple[type, ...], shape: _Shape) -> bool:
-    return len(types) == len(shape) and all(found in allowed for found, allowed in zip(types, shape, strict=True))
 
 
 def _open(kind: bytes, room_id: RoomId, record: bytes, shape: _Shape) -> list[Any]:
@@ -146,7 +166,7 @@ def encode_creation(room_id: RoomId, creation: Creation, created_at: int) -> byt
 
 def decode_creation(room_id: RoomId, record: bytes) -> tuple[Creation, int]:
     """Gives the maker, and the nanoseconds since the epoch. Raises Damaged."""
-    created_at, *creation = _open(b"M", room_id, record, (_INT, *_CREATION))
+    created_at, *creation = _open(b"M", room_id, record, _METADATA)
     return Creation(*creation), created_at
 
 
@@ -157,7 +177,7 @@ def encode_snapshot(room_id: RoomId, snapshot: bytes, version: int) -> bytes:
 
 def decode_snapshot(room_id: RoomId, record: bytes) -> tuple[bytes, int]:
     """Gives the snapshot and its version. Raises Damaged."""
-    version, snapshot = _open(b"S", room_id, record, (_INT, (bytes,)))
+    version, snapshot = _open(b"S", room_id, record, _SNAPSHOT)
     return snapshot, version
 
 
@@ -193,6 +213,8 @@ def _counter_values(counters: Counters) -> tuple[int, ...]:
 
 def _latencies(values: list[Any]) -> Latencies:
     count, total, maximum, buckets, counts = _shaped(values, _LATENCIES)
+    if not buckets and not counts:
+        return Latencies(count, total, maximum)
     if len(buckets) != len(counts) or not _INTEGERS.issuperset(map(type, buckets + counts)):
         raise Damaged("CHECKSUM_MISMATCH", HEADER)
     return Latencies(count, total, maximum, dict(zip(buckets, counts, strict=True)))

@@ -52,6 +52,14 @@ def test_the_file_names_its_owner_and_is_private(path):
     lock.release()
 
 
+def test_whatever_the_socket_is_called_the_file_is_json_and_is_read_back(path):
+    for socket in ('/run/"quoted"', "/run/back\\slash", "/run/ünï\ncode", "/run/plain.sock"):
+        lock = OwnerLock.acquire(path, socket=socket)
+        assert json.loads(path.read_text())["socket"] == socket
+        assert read_owner(path) == lock.owner
+        lock.release()
+
+
 def test_a_second_owner_is_told_who_holds_it_and_since_when(path, holder):
     with pytest.raises(StoreBusy) as caught:
         OwnerLock.acquire(path)
