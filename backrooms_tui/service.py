@@ -31,6 +31,7 @@ from backrooms_tui.model.reports import (
     quiet,
 )
 from backrooms_tui.model.room import RoomConfig
+from backrooms_tui.model.telemetry import UNWATCHED, Telemetry
 from backrooms_tui.model.views import Occupant, Receipt, RoomView, ServiceStatus, StoreFacts, TurnResult, Visitor
 
 if TYPE_CHECKING:
@@ -207,12 +208,17 @@ def _host_maker(settings: Settings) -> Callable[[], EntityHost]:
 
 
 def open_service(
-    settings: Settings, *, persist: bool = True, on_fault: Callable[[BaseException], None] = _print_fault
+    settings: Settings,
+    *,
+    persist: bool = True,
+    on_fault: Callable[[BaseException], None] = _print_fault,
+    telemetry: Telemetry = UNWATCHED,
 ) -> OwnerService:
     """Own the configured store, for as long as the service is open. Without `persist` rooms live in memory only.
 
-    `on_fault` is told, in whatever thread it happened, of exceptions that are our own bugs; rooms go on. Raises
-    StoreBusy when another process owns the store, StoreCorrupted, UnsafePath.
+    `on_fault` is told, in whatever thread it happened, of exceptions that are our own bugs; rooms go on. `telemetry`
+    (`observability.start` makes one) is told of all that is done. Raises StoreBusy when another process owns the
+    store, StoreCorrupted, UnsafePath.
     """
     from backrooms_tui.persistence.opening import open_store, store_options
     from backrooms_tui.supervisor.engine import Limits
@@ -231,6 +237,11 @@ def open_service(
         compression_threshold=settings.entity.memory_compression_threshold,
         observations=settings.entity.enable_observations,
     )
+
+    def fault(error: BaseException) -> None:
+        telemetry.fault(error)
+        on_fault(error)
+
     return Supervisor(
         store,
         _host_maker(settings),
@@ -238,7 +249,8 @@ def open_service(
         workers=settings.daemon.workers,
         path=None if root is None else str(root),
         plan=None if root is None else _plan(settings, root),
-        on_fault=on_fault,
+        on_fault=fault,
+        telemetry=telemetry,
     )
 
 

@@ -49,6 +49,7 @@ def accept(
     kick: Callable[[LiveRoom], None],
 ) -> Receipt:
     """See `RoomService.submit`. When this returns the input is durable and queued."""
+    began = time.monotonic_ns()
     text = normalise(data, max_size=engine.limits.max_input_size)
     if not text:
         raise InputEmpty
@@ -67,7 +68,16 @@ def accept(
         starts = free and not engine.compactor.consider(room, size) and room.ready
         commit, pending = _seal_input(room, text, source, request_id, timeout, starts=starts)
         receipt = Receipt(room.id, pending.input.seq, pending.input.timestamp, len(room.queue))
-        ticket = engine.committer.enqueue(commit, here=True, then=lambda error: _durable(engine, room, commit, error))
+        sealed = time.monotonic_ns()
+
+        def written(error: BackroomsError | None) -> None:
+            """The INPUT is on disk; or it is not, and the room is about to be reloaded. In the writing thread."""
+            if error is None:
+                entry = commit.entries[0].entry
+                engine.telemetry.input_accepted(room.id, entry, began, sealed)
+                engine.tell_accepted(room, InputAccepted(room.id, entry, room.depth))
+
+        ticket = engine.committer.enqueue(commit, here=True, then=written)
         room.queue.append(pending)
     if rests:
         kick(room)
@@ -77,8 +87,9 @@ def accept(
     return receipt
 
 
-def count_refusal(room: LiveRoom, refusal: InputRefused) -> None:
+def count_refusal(engine: Engine, room: LiveRoom, refusal: InputRefused) -> None:
     """Note a refused input in the room's counters; the next commit takes it along."""
+    engine.telemetry.input_refused(room.id, refusal.code)
     if not isinstance(refusal, InvalidInputEncoding | InputSizeExceeded):
         return
     with room.lock:
@@ -121,12 +132,6 @@ def _seal_input(
         last_active=now,
     )
     return commit, Pending(queued, text, marked=starts)
-
-
-def _durable(engine: Engine, room: LiveRoom, commit: RoomCommit, error: BackroomsError | None) -> None:
-    """The INPUT is on disk; or it is not, and the room is about to be reloaded. In the writing thread, in order."""
-    if error is None:
-        engine.tell_accepted(room, InputAccepted(room.id, commit.entries[0].entry, room.depth))
 
 
 def _remember(room: LiveRoom, request_id: str, receipt: Receipt) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from backrooms_tui.model.events import Event, Lagged, Said
 from backrooms_tui.model.ids import RoomId
+from backrooms_tui.model.telemetry import UNWATCHED, Telemetry
 
 MAX_EVENTS = 16_384
 MAX_CHARACTERS = 32 * 1024 * 1024
@@ -50,6 +51,7 @@ class QueueSubscription:
             self._changed.wait_for(lambda: self._events or self._closed, timeout)
             events: list[Event] = list(self._events)
             if self._missed:
+                self._bus.telemetry.missed(self._missed)
                 events.insert(0, Lagged(self._missed))
             self._events.clear()
             self._characters = self._missed = 0
@@ -67,7 +69,8 @@ class EventBus:
     because a room's events are published by one thread at a time.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, telemetry: Telemetry = UNWATCHED) -> None:
+        self.telemetry = telemetry
         self._lock = threading.Lock()
         self._subscriptions: tuple[QueueSubscription, ...] = ()
 
@@ -82,6 +85,7 @@ class EventBus:
             self._subscriptions = tuple(s for s in self._subscriptions if s is not subscription)
 
     def publish(self, event: Event) -> None:
+        self.telemetry.event(event)
         for subscription in self._subscriptions:
             subscription.offer(event)
 

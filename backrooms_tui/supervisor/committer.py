@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 
 from backrooms_tui.model.errors import BackroomsError, RoomExists, SequenceConflict, StoreFailed
+from backrooms_tui.model.telemetry import UNWATCHED, Telemetry
 from backrooms_tui.persistence.store import RoomCommit, RoomStore
 
 Then = Callable[[BackroomsError | None], None]
@@ -64,7 +65,12 @@ class Committer:
     """The only caller of the store's writing methods."""
 
     def __init__(
-        self, store: RoomStore, *, on_lost: Callable[[], None], on_fault: Callable[[BaseException], None]
+        self,
+        store: RoomStore,
+        *,
+        on_lost: Callable[[], None],
+        on_fault: Callable[[BaseException], None],
+        telemetry: Telemetry = UNWATCHED,
     ) -> None:
         """`on_lost` is called after a failed write, when the store is open again and unwritten commits have been
         refused: rooms must forget what they believed and reload their records. `on_fault` is told of exceptions that
@@ -73,6 +79,7 @@ class Committer:
         self._store = store
         self._on_lost = on_lost
         self._on_fault = on_fault
+        self._telemetry = telemetry
         self._lock = threading.Lock()
         self._work = threading.Condition(self._lock)
         self._pending: list[Ticket] = []
@@ -207,12 +214,13 @@ class Committer:
             self._guarded(run, lambda: self._timed(commits, sync=sync))
 
     def _timed(self, commits: list[RoomCommit], *, sync: bool) -> None:
-        began = time.monotonic()
+        began = time.monotonic_ns()
         self._store.commit(commits, sync=sync)
         if sync:
             self._flushes += 1
-            self._flush_seconds += time.monotonic() - began
+            self._flush_seconds += (time.monotonic_ns() - began) / 1e9
             self.last_flush = time.time_ns()
+        self._telemetry.batch_written(len(commits), began, synced=sync)
 
     def _guarded(self, tickets: list[Ticket], write: Callable[[], None]) -> None:
         if self.failure is not None:  # an earlier run of this batch poisoned the store

@@ -152,8 +152,10 @@ class Driver:
                 self._on_closed(room, process)
             case Violation():
                 self._violated(room, frame.code, frame.reason)
-            case Log() | Silent():
-                pass  # an entity's log has no reader yet, and silence is what no output means anyway
+            case Log():
+                self._engine.telemetry.entity_log(room.id, frame.level, frame.text)
+            case Silent():
+                pass  # silence is what no output means anyway
             case Fail() if not room.ready:
                 self._processes.part(room)
                 self._processes.died_starting(room, f"{frame.error}: {frame.text}")
@@ -205,7 +207,7 @@ class Driver:
         """The entity broke a rule: it is killed, and the turn, if one runs, ends."""
         turn, was_ready = room.turn, room.ready
         self._processes.part(room)
-        self._engine.notice("WARN", f"{code}: {reason}", room.id)
+        self._engine.notice("WARN", f"{code}: {reason}", room.id, foreign=True)
         if turn is not None and not turn.ended:
             self._end(room, turn, Outcome.VIOLATION, error=violation_error(code, reason))
         elif was_ready:

@@ -80,7 +80,8 @@ def end_turn(
     When it is durable, watchers and waiters are told and `then` is called, in the writing thread. When the write
     fails the room is reloaded and the input, still queued, runs again.
     """
-    latency = time.monotonic_ns() - turn.started
+    ended = time.monotonic_ns()
+    latency = ended - turn.started
     turn.ended = True
     with room.lock:
         commit = _seal(room, turn, turn.drafts(outcome, latency, error), outcome, latency, snapshot=snapshot)
@@ -90,6 +91,7 @@ def end_turn(
             if turn.holds_slot:
                 engine.slots.give()
             if failed is None:
+                engine.telemetry.turn_written(room.id, turn.input, result, turn.started, ended)
                 _tell(engine, room, result)
                 then()
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from backrooms_tui.model.errors import EntityInitFailed
 from backrooms_tui.model.events import EntriesAdded, Event, InputAccepted, Notice, RoomChanged
 from backrooms_tui.model.ids import RoomId
+from backrooms_tui.model.telemetry import UNWATCHED, Telemetry
 from backrooms_tui.model.value import value
 from backrooms_tui.persistence.store import RoomCommit, RoomStore
 
@@ -87,15 +88,17 @@ class Engine:
         *,
         on_lost: Callable[[], None],
         on_fault: Callable[[BaseException], None],
+        telemetry: Telemetry = UNWATCHED,
     ) -> None:
         self.store = store
+        self.telemetry = telemetry
         self._make_host = make_host
         self._host: EntityHost | None = None
         self._host_lock = threading.Lock()
         self._closed = False
         self.limits = limits
-        self.bus = EventBus()
-        self.committer = Committer(store, on_lost=on_lost, on_fault=on_fault)
+        self.bus = EventBus(telemetry)
+        self.committer = Committer(store, on_lost=on_lost, on_fault=on_fault, telemetry=telemetry)
         self.slots = Slots(limits.concurrent_inputs)
         self._live_lock = threading.Lock()
         self._live: OrderedDict[RoomId, LiveRoom] = OrderedDict()
@@ -164,8 +167,11 @@ class Engine:
             room.held.clear()
             room.durable_seq = event.entry.seq
 
-    def notice(self, severity: str, text: str, room_id: RoomId | None = None) -> None:
-        self.bus.publish(Notice(time.time_ns(), severity, room_id, text))
+    def notice(self, severity: str, text: str, room_id: RoomId | None = None, *, foreign: bool = False) -> None:
+        """Tell operators. `foreign`: after its first word, a code, the text may hold an entity's words."""
+        notice = Notice(time.time_ns(), severity, room_id, text)
+        self.telemetry.notice(notice, foreign=foreign)
+        self.bus.publish(notice)
 
     def touch(self, room: LiveRoom) -> None:
         """Note that a room's process is in use now."""

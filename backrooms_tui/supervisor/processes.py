@@ -13,7 +13,7 @@ from backrooms_tui.entity.process import EntityProcess, EntitySpec, ExitReport
 from backrooms_tui.model.entries import Draft, EntryType, Meta
 from backrooms_tui.model.errors import BackroomsError, EntityInitFailed
 from backrooms_tui.model.events import RoomChanged
-from backrooms_tui.model.room import Damage
+from backrooms_tui.model.room import Damage, QueuedInput
 
 from .engine import Engine
 from .room import LiveRoom
@@ -65,6 +65,7 @@ class Processes:
         born.append(process)
         with room.lock:
             room.process, room.ready = process, False
+            room.born = time.monotonic_ns()
         self._engine.touch(room)
         for fileno in process.filenos():
             self._worker.watch(fileno, lambda fd=fileno: self._listener.received(room, process, fd))  # type: ignore[misc]
@@ -77,6 +78,7 @@ class Processes:
             room.wants_entity = False
             room.spawn_error = error
             room.changed.notify_all()
+        self._engine.telemetry.entity_started(room.id, _waiting(room), time.monotonic_ns(), error.code)
         self._engine.notice("ERROR", " ".join((error.code, *error.details)), room.id)
 
     def ready(self, room: LiveRoom) -> None:
@@ -89,6 +91,8 @@ class Processes:
                 room.restarting = False
                 self._record(room, Draft(EntryType.STATE_CHANGE, "ENTITY RESTARTED", {Meta.EVENT: "entity_restarted"}))
             room.changed.notify_all()
+            waiting = _waiting(room)
+        self._engine.telemetry.entity_started(room.id, waiting, room.born, None)
         self._engine.bus.publish(RoomChanged(room.id, room.record.state))
         self._listener.advance(room)
 
@@ -105,7 +109,9 @@ class Processes:
                 room.corrupt(Damage("ENTITY_INIT_FAILED", f"/room/{room.id}/state", 0, time.time_ns()))
                 draft = Draft(EntryType.ERROR, f"ERROR: ENTITY_INIT_FAILED\n{why}", {Meta.CODE: "ENTITY_INIT_FAILED"})
                 self._record(room, draft)
-        self._engine.notice("ERROR" if hopeless else "WARN", f"ENTITY_INIT_FAILED {why}", room.id)
+            waiting = _waiting(room)
+        self._engine.telemetry.entity_started(room.id, waiting, room.born, "ENTITY_INIT_FAILED")
+        self._engine.notice("ERROR" if hopeless else "WARN", f"ENTITY_INIT_FAILED {why}", room.id, foreign=True)
         if not hopeless:
             self._listener.advance(room)
 
@@ -145,3 +151,8 @@ class Processes:
             room.alarm = None
         if seconds is not None and call is not None:
             room.alarm = self._worker.at(time.monotonic() + seconds, call)
+
+
+def _waiting(room: LiveRoom) -> QueuedInput | None:
+    """The input that an entity is started for."""
+    return room.queue[0].input if room.queue else None

@@ -82,6 +82,8 @@ class LiveRoom:
         """The entity's committed state; meaningful when `loaded`."""
         self.process: EntityProcess | None = None
         self.ready = False
+        self.born = 0
+        """When `process` was started, in monotonic nanoseconds."""
         self.wants_entity = False
         """Somebody waits for the entity, though no input does."""
         self.turn: Turn | None = None

@@ -39,6 +39,7 @@ from backrooms_tui.model.reports import (
 )
 from backrooms_tui.model.room import RoomConfig, RoomRecord, Suspension
 from backrooms_tui.model.states import RoomState, Verb, transition
+from backrooms_tui.model.telemetry import UNWATCHED, Telemetry
 from backrooms_tui.model.views import Occupant, Receipt, RoomView, ServiceStatus, StoreFacts, TurnResult, Visitor
 from backrooms_tui.persistence.store import RoomCommit, RoomStore
 
@@ -78,6 +79,7 @@ class Supervisor:
         path: str | None,
         plan: BackupPlan | None = None,
         on_fault: Fault,
+        telemetry: Telemetry = UNWATCHED,
     ) -> None:
         """`path` is where the rooms are, for people. Without a `plan` there is no shelf for backups. `on_fault` is
         told of exceptions that are our own bugs.
@@ -86,7 +88,7 @@ class Supervisor:
         self._path = path
         self._started_at = time.time_ns()
         self._registry = Registry(store, max_rooms=limits.max_rooms)
-        self._engine = Engine(store, make_host, limits, on_lost=self._reload, on_fault=on_fault)
+        self._engine = Engine(store, make_host, limits, on_lost=self._reload, on_fault=on_fault, telemetry=telemetry)
         self._crew = Crew(self._engine, workers=workers, on_fault=on_fault)
         self._engine.compactor = Compactor(
             self._engine, kick=self._kick, corrupt=self._registry.corrupt, on_fault=on_fault
@@ -155,8 +157,8 @@ class Supervisor:
     # Lifecycle.
 
     def create(self, config: RoomConfig) -> RoomView:
-        record = new_record(config.validated())
-        room = LiveRoom(record)
+        began = time.monotonic_ns()
+        room = LiveRoom(new_record(config.validated()))
         room.loaded = True
         self._registry.add(room)
         try:
@@ -164,6 +166,7 @@ class Supervisor:
         except BackroomsError:
             self._registry.remove(room.id)
             raise
+        self._engine.telemetry.room_made(room.id, began)
         self._engine.bus.publish(RoomCreated(room.id))
         return room.view()
 
@@ -281,7 +284,7 @@ class Supervisor:
                 kick=self._driver(room).kick,
             )
         except InputRefused as refusal:
-            count_refusal(room, refusal)
+            count_refusal(self._engine, room, refusal)
             raise
 
     def wait(self, receipt: Receipt, timeout: float | None = None) -> TurnResult | None:
