@@ -144,6 +144,8 @@ class DaemonSettings:
     """Whether commands start a daemon when there is none."""
     bind: str = "127.0.0.1:9000"
     """Address and port."""
+    token_file: Annotated[str | None, Directory()] = None
+    """File with the token that clients of the port show, absolute or beginning with `~`; null: one beside the rooms."""
     workers: Annotated[int, Within(1, 64)] = 4
     """Threads that drive entities."""
     max_connections: Annotated[int, Within(1, 1024)] = 64
