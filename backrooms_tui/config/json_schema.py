@@ -53,6 +53,8 @@ def _setting(setting: Setting, description: str) -> dict[str, Any]:
             rules["maximum"] = rule.high
     if isinstance(rule, settings.Directory):
         rules["pattern"] = "^[/~][^\\u0000]*$"
+    if isinstance(rule, settings.Like):
+        rules["pattern"] = rule.pattern
     return rules
 
 

@@ -38,6 +38,20 @@ class Directory:
 
 
 @value
+class Like:
+    """Text of a certain shape."""
+
+    pattern: str
+    """A regular expression of the whole text, which JSON Schema understands, too."""
+    said: str
+    """What it should be, for people."""
+
+
+ADDRESS = Like(r"^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}$", "an address and a port, such as 127.0.0.1:9000")
+SIZE = Like(r"^[0-9]{1,15}(\.[0-9]{1,6})? ?[KMGTkmgt]?i?[Bb]?$", "a size, such as 100MB")
+
+
+@value
 class BackupSettings:
     enabled: bool = True
     """Whether rooms are backed up by themselves."""
@@ -107,12 +121,12 @@ class LimitSettings:
 class RotationSettings:
     enabled: bool = True
     """Whether a log file is rotated."""
-    max_size: str = "100MB"
+    max_size: Annotated[str, SIZE] = "100MB"
     """Size at which it is."""
     max_age: Annotated[int, Within(1)] = 7
-    """Days that rotated files are kept."""
+    """Days until a file is rotated whatever its size, and that rotated files are kept."""
     compress: bool = True
-    """Whether rotated files are compressed."""
+    """Whether rotated files are compressed (gzip)."""
 
 
 @value
@@ -121,7 +135,7 @@ class LoggingSettings:
     """Least severity that is logged."""
     format: Annotated[str, OneOf(("json", "text"))] = "json"
     """Shape of a log line."""
-    output: str = "stderr"
+    output: Annotated[str, Like(r"^(stderr|[/~][^\u0000]*)$", "stderr, or a path that begins with / or ~")] = "stderr"
     """`stderr`, or a file."""
     rotation: RotationSettings = RotationSettings()
 
@@ -142,7 +156,7 @@ class EntitySettings:
 class DaemonSettings:
     enabled: bool = False
     """Whether commands start a daemon when there is none."""
-    bind: str = "127.0.0.1:9000"
+    bind: Annotated[str, ADDRESS] = "127.0.0.1:9000"
     """Address and port."""
     token_file: Annotated[str | None, Directory()] = None
     """File with the token that clients of the port show, absolute or beginning with `~`; null: one beside the rooms."""
@@ -158,9 +172,9 @@ class DaemonSettings:
 class MetricsSettings:
     enabled: bool = False
     """Whether metrics are served."""
-    bind: str = "127.0.0.1:9001"
+    bind: Annotated[str, ADDRESS] = "127.0.0.1:9001"
     """Address and port."""
-    path: str = "/metrics"
+    path: Annotated[str, Like(r"^/[A-Za-z0-9._~/-]*$", "a path that begins with /")] = "/metrics"
     """Path of the metrics page."""
 
 
@@ -169,8 +183,10 @@ class TracingSettings:
     enabled: bool = False
     """Whether spans are exported."""
     exporter: Annotated[str, OneOf(("jaeger", "otlp"))] = "jaeger"
-    """Protocol of the collector."""
-    endpoint: str = "http://localhost:14268/api/traces"
+    """`otlp`: OTLP over HTTP, to `endpoint`. `jaeger`: the same, to port 4318 of the endpoint's host."""
+    endpoint: Annotated[str, Like(r"^https?://[^\s/]+(/[^\s]*)?$", "an http:// or https:// address")] = (
+        "http://localhost:14268/api/traces"
+    )
     """Address of the collector."""
     service_name: str = "room.exe"
     """Name in the traces."""

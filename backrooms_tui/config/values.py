@@ -6,12 +6,13 @@ JSON values must have the setting's type; text, from the environment, is read as
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, get_args, get_type_hints
 
 from backrooms_tui.model.value import as_dict, value
 
-from .settings import Directory, OneOf, Settings, Within
+from .settings import Directory, Like, OneOf, Settings, Within
 
 _TRUTH = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 
@@ -29,7 +30,7 @@ class Setting:
     optional: bool
     """Whether it may be null."""
     default: object
-    rule: Within | OneOf | Directory | None
+    rule: Within | OneOf | Directory | Like | None
 
 
 def schema() -> dict[str, Setting]:
@@ -71,6 +72,8 @@ def checked(setting: Setting, raw: object) -> object:
         _bounded(held, rule)
     if isinstance(rule, Directory) and not (held.startswith(("/", "~")) and "\0" not in held):
         raise Wrong("an absolute path, or one that begins with ~")
+    if isinstance(rule, Like) and not re.fullmatch(rule.pattern, held):
+        raise Wrong(rule.said)
     return held
 
 

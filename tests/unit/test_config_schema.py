@@ -33,6 +33,11 @@ def test_every_shipped_configuration_is_valid_by_the_schema(name):
         {"persistence": {"backend": "MYSQL"}},
         {"persistence": {"path": "rooms"}},
         {"persistence": {"backup": {"retention": 0}}},
+        {"logging": {"output": "room.log"}},
+        {"logging": {"rotation": {"max_size": "lots"}}},
+        {"metrics": {"bind": "127.0.0.1"}},
+        {"metrics": {"path": "metrics"}},
+        {"tracing": {"endpoint": "localhost:4318"}},
     ],
 )
 def test_what_loading_refuses_the_schema_refuses(tmp_path, wrong):
