@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
@@ -30,7 +30,7 @@ from backrooms_tui.model.reports import (
     RecoverReport,
     RestoreReport,
 )
-from backrooms_tui.model.room import RoomRecord
+from backrooms_tui.model.room import Damage, RoomRecord
 from backrooms_tui.model.scrub import scrub
 from backrooms_tui.model.states import RoomState, Verb, transition
 from backrooms_tui.model.units import NS
@@ -141,6 +141,9 @@ class Archivist:
     def recover(self, room_id: RoomId, *, by: str, from_backup: bool, progress: Progress) -> RecoverReport:
         with self._placing:
             room = self._registry.loaded(room_id)
+            if room.record.state is not RoomState.CORRUPTED:  # damage deep in a room may have been seen by fsck alone
+                for damage in self._looked_at(room.record, progress):
+                    self._registry.corrupt(room, damage)
             transition(room.record.state, Verb.RECOVER)
             return (self._from_backup if from_backup else self._as_it_is)(room, by, progress)
 
@@ -152,10 +155,8 @@ class Archivist:
     # The room's own bytes.
 
     def _as_it_is(self, room: LiveRoom, by: str, progress: Progress) -> RecoverReport:
-        from backrooms_tui.persistence.fsck import Check
-
         record = room.record
-        for found in Check(self._store, decode_state, progress, of=record.memory_usage).room(record):
+        for found in self._looked_at(record, progress):
             raise DamageFound(found)
         if record.damage is not None and record.damage.type not in REFUTABLE:
             raise DamageFound(record.damage)
@@ -165,6 +166,11 @@ class Archivist:
         )
         self._reset(room, commit.record)
         return RecoverReport(room.id, RoomState.ACTIVE, None, commit.record.entries, 0, 0.0)
+
+    def _looked_at(self, record: RoomRecord, progress: Progress) -> Iterator[Damage]:
+        from backrooms_tui.persistence.fsck import Check
+
+        return islice(Check(self._store, decode_state, progress, of=record.memory_usage).room(record), 1)
 
     # From a backup.
 

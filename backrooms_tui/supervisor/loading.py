@@ -1,6 +1,7 @@
 """Bringing a room from the store into the owner's memory when it is first touched, or after a failed write.
 
-Constant cost per room: tail and snapshot are checked, the queue's inputs read; memory stays in the store.
+Of a small room every byte is checked, of a larger one what entering needs: tail, snapshot, queue. Memory stays in the
+store, so what a room costs here is bounded whatever it remembers.
 """
 
 from __future__ import annotations
@@ -10,12 +11,17 @@ from collections import OrderedDict
 from backrooms_tui.model.entries import EntryType, Meta
 from backrooms_tui.model.errors import RoomCorrupted
 from backrooms_tui.model.ids import RoomId
-from backrooms_tui.model.room import Damage
+from backrooms_tui.model.room import Damage, RoomRecord
 from backrooms_tui.model.views import Receipt
 from backrooms_tui.persistence.store import RoomStore
 
 from .room import RECEIPTS_KEPT, LiveRoom, Pending
 from .snapshots import decode_state
+
+CHECKED_WHOLE = 1024 * 1024
+"""Bytes of stored memory up to which a room is read through before it is entered; some 20 ms at the most. Damage deep
+in a larger one is met by pages over it, automatic backups and `fsck`.
+"""
 
 
 def load_room(store: RoomStore, room: LiveRoom, *, now: int) -> Damage | None:
@@ -24,7 +30,7 @@ def load_room(store: RoomStore, room: LiveRoom, *, now: int) -> Damage | None:
     Gives the damage it found, or None; raises StoreFailed.
     """
     tail = room.record.tail
-    damage = store.verify(room.id)
+    damage = _look(store, room.record)
     if damage is not None:
         return damage
     try:
@@ -40,6 +46,14 @@ def load_room(store: RoomStore, room: LiveRoom, *, now: int) -> Damage | None:
             room.queue.extend(queue)
             room.loaded = True
     return None
+
+
+def _look(store: RoomStore, record: RoomRecord) -> Damage | None:
+    if record.memory_usage > CHECKED_WHOLE:
+        return store.verify(record.id)
+    from backrooms_tui.persistence.fsck import Check
+
+    return next(Check(store, decode_state).room(record), None)
 
 
 def damage_of(room_id: RoomId, error: RoomCorrupted, now: int) -> Damage:

@@ -389,6 +389,8 @@ class Supervisor:
 
     def _reload(self) -> None:
         """After a failed write: whatever rooms believed since the last acknowledgement is forgotten."""
+        if self._closed:  # the rooms are halted, and their workers may be gone
+            return
         self._engine.notice("WARN", "STORE_FAILED: RE-OPENED AND VERIFIED; UNACKNOWLEDGED WRITES WERE REFUSED")
         for room, record in self._registry.reload():
             self._driver(room).reset(room, record, lambda room=room: self._reloaded(room))  # type: ignore[misc]

@@ -108,7 +108,9 @@ class Worker:
                     self._guarded(self._writers[key.fd])
             self._fire_timers()
         self._selector.close()
-        os.close(self._wake)
+
+    def __del__(self) -> None:
+        os.close(self._wake)  # not before: what is posted behind the end must not wake a descriptor of somebody else
 
     def _patience(self) -> float | None:
         while self._timers and self._timers[0][2].call is None:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 from contextlib import suppress
 
 import pytest
+from damage_sweep import build, sweep
 from leveldb_places import A, loaded, raw
 from store_contract import T0, filled, new_record, remembering, room_id
 
-from backrooms_tui.model.errors import RoomCorrupted, StoreCorrupted, StoreFailed
+from backrooms_tui.model.errors import RoomCorrupted, StoreFailed
 from backrooms_tui.model.room import QueuedInput
 from backrooms_tui.model.states import RoomState
 from backrooms_tui.persistence import keys
 from backrooms_tui.persistence.opening import open_store
 from backrooms_tui.persistence.store import RoomCommit
+
+LONG = os.environ.get("ROOM_CAMPAIGN") == "long"
 
 
 @pytest.fixture
@@ -161,55 +164,29 @@ class TestDamageInOneRoom:
             cursor = page[0].timestamp
 
 
+@pytest.mark.campaign
+@pytest.mark.timeout(0 if LONG else 120)
 class TestDamageAnywhere:
-    """The short form of the damage campaigns: one bit flipped, or the file cut, all over a store that ended cleanly."""
+    """One bit flipped, or a file cut, all over a store; at every byte in the long form."""
 
-    SAMPLES = 12
+    @pytest.mark.parametrize(("how", "stride"), [("flip", 41), ("cut", 61)])
+    def test_after_a_clean_stop_no_flip_and_no_cut_is_silent_or_harms_another_room(self, root, how, stride):
+        expected = build(root, "LEVELDB")
+        assert not any(path.stat().st_size for path in root.glob("leveldb/*.log")), "a log is every room's"
+        counts = sweep(root, "LEVELDB", files(root), how, 1 if LONG else stride, expected=expected)
+        print(f"LEVELDB {how}: {dict(counts)}")
+        assert counts["shared"] > 3
+        assert how == "cut" or counts["room"] > 5 * counts["table"], "a block's neighbours are proven by themselves"
 
-    @pytest.fixture(params=["in the log", "in a table"])
-    def sound(self, request, root):
-        store = open_store(root)
-        for name in ("a", "b", "c"):
-            stored = filled(store, name, 8)
-            record = stored.with_(state_version=1, queued=1)
-            queued = (QueuedInput(8, stored.tail.timestamp),)
-            store.commit([RoomCommit(record, stored.tail, snapshot=b"state", queue_put=queued)])
-        store.close()
-        if request.param == "in a table":
-            loaded(root)
-        return root
+    def test_in_the_log_of_a_killed_owner_no_flip_is_silent(self, root, tmp_path):
+        killed = tmp_path / "killed"
+        expected = build(root, "LEVELDB", killed=killed)
+        counts = sweep(killed, "LEVELDB", files(killed), "flip", 1 if LONG else 67, expected=expected)
+        print(f"LEVELDB, killed, flip: {dict(counts)}")
+        assert counts["shared"] > 30
 
-    @pytest.mark.parametrize("how", ["flipped", "cut"])
-    def test_nothing_is_silently_wrong_or_missing(self, sound, tmp_path, how):
-        whole = self.everything(shutil.copytree(sound, tmp_path / "whole"))
-        told = 0
-        for file in (file for file in sound.rglob("*") if self.matters(file)):
-            content = file.read_bytes()
-            for at in range(0, len(content), max(1, len(content) // self.SAMPLES)):
-                copy = shutil.copytree(sound, tmp_path / "copy")
-                flipped = bytes([*content[:at], content[at] ^ 1 << at % 8, *content[at + 1 :]])
-                (copy / file.relative_to(sound)).write_bytes(flipped if how == "flipped" else content[:at])
-                try:
-                    assert self.everything(copy) == whole, f"{file.name} {how} at {at}"
-                except (StoreCorrupted, RoomCorrupted):
-                    told += 1
-                shutil.rmtree(copy)
-        assert told > 3 * self.SAMPLES
 
-    @staticmethod
-    def matters(file):
-        return file.is_file() and file.name not in ("LOCK", "LOG", "LOG.old", "owner.lock")
-
-    @staticmethod
-    def everything(root):
-        """All that faces can see. Raises for what is told to be damaged."""
-        store = open_store(root)
-        try:
-            seen = []
-            for record in store.load().records:
-                if record.state is RoomState.CORRUPTED or store.verify(record.id) is not None:
-                    raise RoomCorrupted
-                seen.append((record, store.read(record.id), store.queue(record.id), store.snapshot(record.id)))
-            return seen
-        finally:
-            store.close()
+def files(root):
+    """Paths in the store of all files whose bytes mean something."""
+    idle = ("LOCK", "LOG", "LOG.old", "owner.lock")
+    return [str(path.relative_to(root)) for path in sorted(root.rglob("*")) if path.is_file() and path.name not in idle]

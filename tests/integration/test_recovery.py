@@ -23,6 +23,7 @@ from backrooms_tui.model.value import changed
 from backrooms_tui.persistence import keys
 from backrooms_tui.persistence.room_records import decode_room, encode_room
 from backrooms_tui.service import RoomService, open_service
+from backrooms_tui.supervisor import loading
 
 Open = Callable[[], RoomService]
 
@@ -171,6 +172,35 @@ def test_only_a_corrupted_room_is_recovered(open_rooms: Open) -> None:
     room = make_room(service)
     with pytest.raises(errors.IllegalTransition):
         service.recover(room, by="ops@h1", from_backup=True)
+
+
+def spoiled(open_rooms: Open, root: Path) -> RoomId:
+    """A room with one flipped bit deep in its memory, that nobody has seen."""
+    service = open_rooms()
+    room = make_room(service)
+    timestamp = memory(service, room)[5].timestamp
+    service.close()
+    flip(root, keys.memory(room, timestamp))
+    return room
+
+
+def test_damage_deep_in_a_small_room_is_told_when_it_is_entered(open_rooms: Open, root: Path) -> None:
+    room = spoiled(open_rooms, root)
+    service = open_rooms()
+    with pytest.raises(errors.RoomCorrupted) as refusal:
+        service.enter(room)
+    assert "CORRUPTION_TYPE: CHECKSUM_MISMATCH" in refusal.value.details
+    assert service.room(room).record.state is RoomState.CORRUPTED
+
+
+def test_damage_deep_in_a_larger_room_is_found_by_its_recovery(open_rooms, root, monkeypatch) -> None:
+    room = spoiled(open_rooms, root)
+    monkeypatch.setattr(loading, "CHECKED_WHOLE", 0)
+    service = open_rooms()
+    service.leave(service.enter(room).record.id)
+    report = service.recover(room, by="ops@h1", from_backup=True)
+    assert report.lost_entries == 2
+    assert service.check().findings == ()
 
 
 def test_a_room_whose_bytes_are_sound_after_all_is_active_again_and_nothing_is_lost(open_rooms, root) -> None:
