@@ -54,7 +54,7 @@ from .exporting import Pace
 from .records import Damaged
 from .room_records import encode_queued, encode_room, encode_snapshot
 from .store import RoomImage
-from .walking import walk
+from .walking import walk_rows
 
 _CHUNK = 4 << 20
 """Bytes of a memory member; the last rows of one may take it over that."""
@@ -132,11 +132,11 @@ def _memory(image: RoomImage, pace: Pace) -> Iterator[bytes]:
     """What the memory members hold."""
     waiting: list[bytes] = []
     size = 0
-    for rows, _, entries in walk(image.record, image.rows):
-        data = joined(rows)
+    for stretch in walk_rows(image.record, image.rows):
+        data = joined(stretch.rows)
         waiting.append(data)
         size += len(data)
-        pace.step(len(entries))
+        pace.step(stretch.entries)
         if size >= _CHUNK:
             yield b"".join(waiting)
             waiting, size = [], 0

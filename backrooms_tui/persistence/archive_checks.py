@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import IO
 
@@ -31,9 +31,8 @@ from .archive_rows import Block, blocks
 from .archive_tar import invalid
 from .damage import DamageFound
 from .exporting import Pace
-from .records import HEADER
 from .store import MemoryRow
-from .walking import LAST_TIME, Chunk, FullEntry, walk_batches
+from .walking import LAST_TIME, Chunk, FullEntry, stretch_of, walk_batches
 
 MAX_MEMORY = 2 * MAX_ROOM_MEMORY
 """Bytes: a turn may say more than fits before old memory is compressed, but never twice as much."""
@@ -160,17 +159,16 @@ class CheckedMemory:
             yield batch
 
     def _count(self, chunk: Chunk) -> None:
-        rows, bodies, _ = chunk
-        self._usage += sum([len(row) for _, row in rows])
-        self._plain += sum(map(len, bodies)) + HEADER * len(bodies)
+        stretch = stretch_of(*chunk[:2])
+        self._usage += stretch.size
+        self._plain += stretch.plain
         if self._usage > MAX_MEMORY or self._plain > _MAX_PLAIN:
             raise invalid("memory is larger than any can be")
 
     def rows(self) -> Iterator[MemoryRow]:
         """All rows that were taken, from the first."""
         self._file.seek(0)
-        for _, batch in blocks(self._file):
-            yield from batch
+        return chain.from_iterable(batch for _, batch in blocks(self._file))
 
     def close(self) -> None:
         self._file.close()

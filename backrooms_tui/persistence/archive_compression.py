@@ -22,8 +22,13 @@ _XZ_MEMORY = 256 << 20
 _ZSTD_LEVEL = 3
 _ZSTD_THREADS = 2
 _ZSTD_WINDOW = 1 << 25
-_ZSTD_FED = 512
-"""Bytes given to zstd at a time, since it cannot be told how much to give back: they swell to 20 MB at worst."""
+_ZSTD_BLOCKS = 8
+"""Given to zstd at a time: 1 MiB at most when expanded."""
+_ZSTD_FLAGS_AT = 4
+_ZSTD_HEAD = 18
+"""Bytes that a frame's header has at most; a whole frame of ours has more."""
+_ZSTD_RUN = 1
+"""The kind of block that is one byte, repeated."""
 _MAGICS = {b"\x1f\x8b": "gzip", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 MAGIC = 6
 """Bytes that tell a compression."""
@@ -204,28 +209,63 @@ class _Xz:
 
 
 class _Zstd:
-    bite = _ZSTD_FED
-    hungry = True
+    """Gives zstd whole blocks of a frame, few at a time: it cannot be told how much to give back, but a block never
+    becomes more than 128 KiB. Where blocks end stands in three bytes before each.
+    """
+
+    bite = _PIECE
 
     def __init__(self) -> None:
         import zstandard
 
         self._error = zstandard.ZstdError
         self._engine = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW).decompressobj()
+        self._begun = self._over = False
+        self._checksum = 0
+        """Bytes behind the last block."""
+        self.hungry = True
+        self.rest = b""
 
     def expand(self, data: bytes) -> bytes:
+        self.rest += data
+        size = self._whole()
+        given, self.rest = self.rest[:size], self.rest[size:]
+        self.hungry = not size
         try:
-            return self._engine.decompress(data)
+            plain = self._engine.decompress(given) if given else b""
         except self._error:
-            raise StreamDamaged("the zstd stream is damaged") from None
+            plain = None
+        if plain is None or (self._over and not self.ended):
+            raise StreamDamaged("the zstd stream is damaged")
+        return plain
+
+    def _whole(self) -> int:
+        """How many bytes of the rest are a few whole blocks, or the frame's header."""
+        if not self._begun:
+            if len(self.rest) <= _ZSTD_HEAD:
+                return 0
+            self._begun = True
+            self._checksum = 4 if self.rest[_ZSTD_FLAGS_AT] & 4 else 0
+            return _zstd_header(self.rest[_ZSTD_FLAGS_AT])
+        end = 0
+        for _ in range(_ZSTD_BLOCKS):
+            head = int.from_bytes(self.rest[end : end + 3], "little")
+            last, kind, size = head & 1, head >> 1 & 3, head >> 3
+            after = end + 3 + (1 if kind == _ZSTD_RUN else size) + last * self._checksum
+            if self._over or len(self.rest) < max(after, end + 3):
+                break
+            end, self._over = after, bool(last)
+        return end
 
     @property
     def ended(self) -> bool:
         return self._engine.eof
 
-    @property
-    def rest(self) -> bytes:
-        return self._engine.unused_data
+
+def _zstd_header(flags: int) -> int:
+    """Bytes of a frame's header: magic, flags, window, dictionary, size."""
+    single = flags >> 5 & 1
+    return _ZSTD_FLAGS_AT + 1 + (not single) + (0, 1, 2, 4)[flags & 3] + (single, 2, 4, 8)[flags >> 6]
 
 
 _EXPANDERS: dict[str, type[_Gzip | _Xz | _Zstd]] = {"gzip": _Gzip, "xz": _Xz, "zstd": _Zstd}

@@ -26,7 +26,7 @@ from .exporting import Counted, Pace, selected
 from .records import ENTRY, frame, pack
 from .room_records import encode_config, encode_creation, encode_queued, encode_room, encode_snapshot
 from .store import MemoryRow, RoomImage
-from .walking import walk
+from .walking import walk, walk_rows
 
 MAGIC = b"RMX\x01"
 HEAD = b"H"
@@ -88,12 +88,13 @@ def write_binary(image: RoomImage, spec: ExportSpec, sink: Counted, pace: Pace) 
 
 def _memory(image: RoomImage, spec: ExportSpec, pace: Pace) -> Iterator[tuple[int, list[MemoryRow]]]:
     """Chunks of memory: how many entries, and their rows."""
+    if spec.whole:
+        for stretch in walk_rows(image.record, image.rows):
+            pace.step(stretch.entries)
+            yield stretch.entries, stretch.rows
+        return
     for chunk in walk(image.record, image.rows):
-        rows, bodies, entries = chunk
-        if spec.whole:
-            pace.step(len(entries))
-            yield len(entries), rows
-            continue
+        _, bodies, entries = chunk
         (kept,) = selected([chunk], spec, pace)
         wanted = {entry.seq for entry in kept}
         yield (

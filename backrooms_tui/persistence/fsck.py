@@ -6,15 +6,17 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from backrooms_tui.model.errors import RoomNotFound
+from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.reports import CheckReport, Finding, Progress, quiet
 from backrooms_tui.model.room import Damage, RoomRecord
 from backrooms_tui.model.value import changed
 
 from . import keys
 from .damage import DamageFound, corrupted
-from .segments import plain_size
+from .records import decode_entry
+from .segments import bodies_of, is_segment
 from .store import RoomImage, RoomStore
-from .walking import walk
+from .walking import Stretch, walk_rows
 
 Readable = Callable[[bytes | None], object]
 """Decodes a snapshot. Raises ValueError."""
@@ -45,7 +47,7 @@ class Check:
         self.entries, self.size = before
         try:  # the image ends at the first damage, and that need not be in memory
             with self._store.remains(record.id) as image:
-                self._walk(image)
+                self._walk(image, {})
         except DamageFound as error:
             if changed(error.damage, detected_at=found.detected_at) != found:
                 yield error.damage
@@ -57,27 +59,34 @@ class Check:
         except ValueError:
             raise corrupted("STATE_UNREADABLE", keys.state(record.id)) from None
         self.size += len(image.snapshot or b"")
-        usage, plain, inputs = self._walk(image, frozenset(queued.timestamp for queued in image.queue))
-        for queued in image.queue:
-            if queued.timestamp not in inputs:
-                raise corrupted("SEQUENCE_GAP", keys.queue(record.id, queued.seq))
-        if (usage, plain) != (record.memory_usage, record.memory_plain):
+        waiting = {queued.timestamp: queued.seq for queued in image.queue}
+        figures = self._walk(image, waiting)
+        for seq in waiting.values():
+            raise corrupted("SEQUENCE_GAP", keys.queue(record.id, seq))
+        if figures != (record.memory_usage, record.memory_plain):
             raise corrupted("STATE_UNREADABLE", keys.index(record.id))
 
-    def _walk(self, image: RoomImage, wanted: frozenset[int] = frozenset()) -> tuple[int, int, set[int]]:
-        """Walk all of memory: gives its bytes as stored and uncompressed, and the `wanted` entries that are in it."""
+    def _walk(self, image: RoomImage, waiting: dict[int, int]) -> tuple[int, int]:
+        """Walk all of memory: gives its bytes as stored and uncompressed; what is in it is `waiting` no more."""
         usage = plain = 0
-        found: set[int] = set()
-        for rows, _, entries in walk(image.record, image.rows):
-            size = sum(len(row) for _, row in rows)
-            usage += size
-            plain += sum(plain_size(row) for _, row in rows)
-            if wanted:
-                found.update(wanted.intersection(entry.timestamp for entry in entries))
-            self.entries += len(entries)
-            self.size += size
+        for stretch in walk_rows(image.record, image.rows):
+            if waiting:
+                _cross_off(waiting, image.record.id, stretch)
+            usage += stretch.size
+            plain += stretch.plain
+            self.entries += stretch.entries
+            self.size += stretch.size
             self._progress(self.size, max(self._of, self.size))
-        return usage, plain, found
+        return usage, plain
+
+
+def _cross_off(waiting: dict[int, int], room_id: RoomId, stretch: Stretch) -> None:
+    """Remove what is among these rows from what is waiting, by timestamps."""
+    for timestamp, row in stretch.rows:
+        waiting.pop(timestamp, None)
+        if is_segment(row) and any(wanted < timestamp for wanted in waiting):
+            for body in bodies_of(room_id, row):
+                waiting.pop(decode_entry(body)[1].timestamp, None)
 
 
 def check_store(

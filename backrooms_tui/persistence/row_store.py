@@ -19,14 +19,14 @@ from backrooms_tui.model.value import changed
 
 from . import keys
 from .checking import check_room, held_against, read_queue, read_record, read_snapshot, ruin
-from .damage import DamageFound, corrupted, damage, found_at
+from .damage import DamageFound, damage
 from .expecting import admit
-from .gate import Gate
 from .owner_lock import OwnerLock
 from .pages import entry_at, read_after, read_before
-from .records import Damaged, checksum_of
-from .room_records import decode_room, encode_config, encode_creation, encode_queued, encode_room, encode_snapshot
-from .rows import Batch, Row, Rows, View, prefixed
+from .records import Damaged
+from .room_records import decode_room, encode_room
+from .room_rows import mark_of, memory_rows, put_commit, put_record, put_rows
+from .rows import Row, Rows, View, prefixed
 from .store import MemoryRow, RoomCommit, RoomImage, StoreContents
 from .witness import Mark, Witness, WitnessKeeper
 
@@ -87,7 +87,7 @@ class RowStore:
         except Damaged as error:
             found = self._located(damage(error.type, key, error.offset))
             return ruin(view, room_id, found, witness.marks.get(room_id))
-        mark = _mark(record, value)
+        mark = mark_of(record, value)
         lost = held_against(witness, view, record, mark)
         if lost is None:
             if witness.marks.get(room_id) != mark:
@@ -108,11 +108,11 @@ class RowStore:
         after = admit(commits, self._stored)
         marks = {}
         for commit in commits:
-            _put_commit(batch, commit)
+            put_commit(batch, commit)
             for compaction in commit.compactions:
                 self._rows.replace(batch, commit.record.id, compaction.timestamps, compaction.blob)
         for room_id, record in after.items():
-            marks[room_id] = _put_record(batch, record, self._known.get(room_id))
+            marks[room_id] = put_record(batch, record, self._known.get(room_id))
         self._witness.before_writing()
         self._rows.write(batch)
         self._known.update(after)
@@ -163,16 +163,15 @@ class RowStore:
             self._rows.sweep(room_id, erase=False)
 
     def fill(self, room_id: RoomId, rows: Sequence[MemoryRow]) -> None:
-        batch = self._rows.batch(sync=True)
-        for timestamp, record in rows:
-            batch.put(keys.memory(room_id, timestamp), record)
+        batch = self._rows.batch(sync=False)
+        put_rows(batch, room_id, rows)
         self._rows.write(batch)
 
     def establish(self, record: RoomRecord, snapshot: bytes | None, queue: Sequence[QueuedInput]) -> None:
         batch = self._rows.batch(sync=True)
         batch.delete(keys.destroyed(record.id))
-        _put_commit(batch, RoomCommit(record, record.tail, snapshot=snapshot, queue_put=tuple(queue)))
-        mark = _put_record(batch, record, None)
+        put_commit(batch, RoomCommit(record, record.tail, snapshot=snapshot, queue_put=tuple(queue)))
+        mark = put_record(batch, record, None)
         self._rows.write(batch)
         self._known[record.id] = record
         self._witness.acknowledge({record.id: mark}, commits=1, synced=True)
@@ -215,7 +214,7 @@ class RowStore:
         self._require(room_id)
         taken: list[MemoryRow] = []
         with self._reading() as view:
-            for row in _memory_rows(view, room_id, keys.memory(room_id, after + 1), gate=self._rows.gate):
+            for row in memory_rows(view, room_id, keys.memory(room_id, after + 1), gate=self._rows.gate):
                 taken.append(row)
                 size -= len(row[1])
                 if size <= 0:
@@ -247,7 +246,7 @@ class RowStore:
 
     def _rows_of(self, view: View, room_id: RoomId, last: int) -> Iterator[MemoryRow]:
         """Everything up to a timestamp; ends with an error when the store is to be opened again meanwhile."""
-        return _memory_rows(view, room_id, keys.memory_range(room_id)[0], last=last, gate=self._rows.gate)
+        return memory_rows(view, room_id, keys.memory_range(room_id)[0], last=last, gate=self._rows.gate)
 
     def inspect(self) -> Iterator[Damage]:
         return self._rows.inspect()
@@ -294,7 +293,7 @@ class RowStore:
             if room_id is not None:
                 with suppress(Damaged):
                     record = decode_room(room_id, value)
-                    yield room_id, (record, _mark(record, value))
+                    yield room_id, (record, mark_of(record, value))
 
     def witness_due(self) -> bool:
         return self._witness.due
@@ -378,49 +377,3 @@ class RowStore:
     @property
     def _recovery(self) -> str:
         return f"RECOVERY: restore {self._rows.place} from a backup."
-
-
-def _memory_rows(
-    view: View, room_id: RoomId, start: bytes, *, last: int = keys.LAST, gate: Gate
-) -> Iterator[MemoryRow]:
-    """A room's memory from a key on up to a timestamp, as stored. One generator, with nothing in it that a million rows
-    need not have. Raises RoomCorrupted, and what the gate has been barred with meanwhile.
-    """
-    number, check = keys.number, gate.check
-    with found_at(start):
-        for key, record in view.scan(start, keys.memory_range(room_id)[1]):
-            timestamp = number(key)
-            if timestamp is None:
-                raise corrupted("STATE_UNREADABLE", key)
-            if timestamp > last:
-                return
-            check()
-            yield timestamp, record
-
-
-def _put_commit(batch: Batch, commit: RoomCommit) -> None:
-    """All of a commit but the record."""
-    room_id = commit.record.id
-    for sealed in commit.entries:
-        batch.put(keys.memory(room_id, sealed.entry.timestamp), sealed.blob)
-    if commit.snapshot is not None:
-        batch.put(keys.state(room_id), encode_snapshot(room_id, commit.snapshot, commit.record.state_version))
-    for queued in commit.queue_put:
-        batch.put(keys.queue(room_id, queued.seq), encode_queued(room_id, queued))
-    for seq in commit.queue_del:
-        batch.delete(keys.queue(room_id, seq))
-
-
-def _put_record(batch: Batch, record: RoomRecord, known: RoomRecord | None) -> Mark:
-    """The room's record, and what stands beside it when that is new."""
-    if known is None:
-        batch.put(keys.metadata(record.id), encode_creation(record.id, record.creation, record.created_at))
-    if known is None or known.config != record.config:
-        batch.put(keys.config(record.id), encode_config(record.id, record.config))
-    value = encode_room(record)
-    batch.put(keys.index(record.id), value)
-    return _mark(record, value)
-
-
-def _mark(record: RoomRecord, value: bytes) -> Mark:
-    return Mark(record.tail.seq, record.tail.timestamp, record.tail.chain, checksum_of(value))

@@ -7,8 +7,9 @@ always the one that holds what comes next.
 
 from __future__ import annotations
 
+import io
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 
 from backrooms_tui.model.entries import Tail
 from backrooms_tui.model.ids import RoomId
@@ -24,14 +25,14 @@ ALGORITHMS = ("none", "zstd", "lz4")
 LEVEL = 3
 """Of zstd; lz4 has its one fast way."""
 
-_KIND_AT = 2
+_KIND = slice(2, 3)
 _HEAD = struct.Struct(">BIQQQII")
 """Algorithm, entries, sequence and timestamp of the first, timestamp and chain of the last, bytes when expanded."""
 _LENGTH = struct.Struct(">I")
 
 
 def is_segment(record: bytes) -> bool:
-    return record[_KIND_AT : _KIND_AT + 1] == SEGMENT
+    return record[_KIND] == SEGMENT
 
 
 def entry_count(record: bytes) -> int:
@@ -91,14 +92,14 @@ def _head(body: bytes) -> tuple[int, ...]:
     return head
 
 
-def _split(plain: bytes) -> Iterable[bytes]:
-    at = 0
-    while at < len(plain):
-        if at + _LENGTH.size > len(plain):
+def _split(plain: bytes) -> Iterator[bytes]:
+    take, left = io.BytesIO(plain).read, len(plain)
+    while left:
+        size = int.from_bytes(take(_LENGTH.size), "big")
+        left -= _LENGTH.size + size
+        if left < 0:
             raise Damaged("CHECKSUM_MISMATCH", HEADER)
-        (length,) = _LENGTH.unpack_from(plain, at)
-        at += _LENGTH.size + length
-        yield plain[at - length : at]
+        yield take(size)
 
 
 def _compressed(plain: bytes, algorithm: str) -> bytes:

@@ -166,11 +166,11 @@ class RoomStore(Protocol):
         ...
 
     def fill(self, room_id: RoomId, rows: Sequence[MemoryRow]) -> None:
-        """Put in the next rows of its memory, oldest first, durably; they are the caller's to have checked."""
+        """Put in the next rows of its memory, oldest first; they are the caller's to have checked."""
         ...
 
     def establish(self, record: RoomRecord, snapshot: bytes | None, queue: Sequence[QueuedInput]) -> None:
-        """Put in the rest: from now on, durably, the room is there."""
+        """Put in the rest: from now on, durably and with all its memory, the room is there."""
         ...
 
     def inspect(self) -> Iterator[Damage]:

@@ -7,10 +7,12 @@ tell what is damaged and where.
 
 from __future__ import annotations
 
+import struct
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from itertools import groupby, islice
 from operator import lt
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -20,18 +22,20 @@ from backrooms_tui.model.room import RoomRecord
 from . import keys
 from .damage import DamageFound, corrupted
 from .records import ENTRY, HEADER, Damaged, UnstorableEntry, decode_entry, require_json_like, unframe_all
-from .segments import SEGMENT, bodies_of, is_segment
+from .segments import bodies_of, is_segment
 from .store import MemoryRow
 
 LAST_TIME = 2**63 - 1
 """Nanoseconds since the epoch, in the year 2262: what SQLite can hold."""
 
-_CHUNK_SIZE = 1 << 20
-"""Bytes of rows in a chunk, one row more or less; a segment is the last row of its chunk."""
-_ROW_COST = 1 << 12
-"""What a row counts for besides its bytes: so small ones are at most 256 in a chunk, found with one comparison. Larger
-chunks fall out of the processor's cache between the looks at them (512 rows: up to half as slow again).
+_CHUNK_ROWS = 256
+"""Rows in a chunk. Larger chunks fall out of the processor's cache between the looks at them (512 rows: up to half as
+slow again).
 """
+_CHUNK_SIZE = 1 << 20
+"""Bytes of rows in a chunk, a few rows more or less; a segment is a chunk of its own."""
+_BITE = 16
+"""Rows looked at for their size at once."""
 _TYPES = frozenset(EntryType)
 
 
@@ -61,6 +65,17 @@ Chunk = tuple[list[MemoryRow], list[bytes], list[Any]]
 """Consecutive rows, the bodies of their entries, and the entries: RawEntry or FullEntry."""
 
 
+class Stretch(NamedTuple):
+    """Consecutive rows that have been proven to be what was written."""
+
+    rows: list[MemoryRow]
+    entries: int
+    size: int
+    """Bytes of the rows."""
+    plain: int
+    """Bytes that the entries take as single records."""
+
+
 def walk(record: RoomRecord, rows: Iterable[MemoryRow], *, full: bool = False, records: bool = True) -> Iterator[Chunk]:
     """Give all of a room's memory, oldest first, its entries as RawEntry or with `full` as FullEntry.
 
@@ -75,25 +90,55 @@ def walk(record: RoomRecord, rows: Iterable[MemoryRow], *, full: bool = False, r
 def walk_batches(
     record: RoomRecord, batches: Iterable[list[MemoryRow]], *, full: bool, records: bool = True
 ) -> Iterator[Chunk]:
-    """`walk` through rows that come in lists already, none of them empty; each becomes a chunk."""
+    """`walk` through rows that come in lists already, none of them empty; each becomes a chunk, or a few."""
     walker = _Walker(record, full=full, records=records)
-    for batch in batches:
-        chunk = walker.sound(batch)
+    for run in _runs(batches):
+        chunk = walker.sound(run)
         if chunk is None:
-            yield from walker.carefully(batch)
+            yield from walker.carefully(run)
         else:
             yield chunk
     walker.require_end()
 
 
+def walk_rows(record: RoomRecord, rows: Iterable[MemoryRow]) -> Iterator[Stretch]:
+    """`walk` for whom rows are enough: no entry is decoded, for half the time, where all is well.
+
+    What a room has sealed itself is proven by the checksums of its rows, and by the chain, which runs over all that
+    entries hold. What could be a stranger's is not.
+    """
+    walker = _Walker(record, full=False, records=True)
+    for run in _runs(_batches(rows)):
+        stretch = walker.proven(run)
+        if stretch is not None:
+            yield stretch
+            continue
+        chunk = walker.sound(run)
+        for given, bodies, _ in walker.carefully(run) if chunk is None else (chunk,):
+            yield stretch_of(given, bodies)
+    walker.require_end()
+
+
+def stretch_of(rows: list[MemoryRow], bodies: list[bytes]) -> Stretch:
+    plain = sum(map(len, bodies)) + HEADER * len(bodies)
+    if rows and len(rows) == len(bodies) and not is_segment(rows[0][1]):
+        return Stretch(rows, len(bodies), plain, plain)
+    return Stretch(rows, len(bodies), sum([len(row) for _, row in rows]), plain)
+
+
 def _batches(rows: Iterable[MemoryRow]) -> Iterator[list[MemoryRow]]:
+    """Rows in batches of a chunk's size, one row more or less. What comes before damage is given first."""
     batch: list[MemoryRow] = []
     size = 0
     try:
-        for placed in rows:
-            batch.append(placed)
-            size += len(placed[1]) + _ROW_COST
-            if size >= _CHUNK_SIZE or placed[1][2:3] == SEGMENT:
+        for bite in _bites(iter(rows)):
+            batch += bite
+            size += sum([len(row) for _, row in bite])
+            if size >= _CHUNK_SIZE:
+                *done, batch = _cut(batch)
+                yield from done
+                size = sum([len(row) for _, row in batch])
+            elif len(batch) >= _CHUNK_ROWS:
                 yield batch
                 batch, size = [], 0
     except DamageFound:
@@ -104,76 +149,153 @@ def _batches(rows: Iterable[MemoryRow]) -> Iterator[list[MemoryRow]]:
         yield batch
 
 
+def _bites(rows: Iterator[MemoryRow]) -> Iterator[list[MemoryRow]]:
+    while True:
+        bite: list[MemoryRow] = []
+        try:
+            bite.extend(islice(rows, _BITE))
+        except DamageFound:
+            yield bite  # what came before the damage stays in the list
+            raise
+        if not bite:
+            return
+        yield bite
+
+
+def _cut(batch: list[MemoryRow]) -> list[list[MemoryRow]]:
+    """A batch that is too large in several; the last is what is left, and may be empty."""
+    pieces: list[list[MemoryRow]] = [[]]
+    size = 0
+    for placed in batch:
+        pieces[-1].append(placed)
+        size += len(placed[1])
+        if size >= _CHUNK_SIZE:
+            pieces.append([])
+            size = 0
+    return pieces
+
+
+def _time_at(seq: int) -> int:
+    """Where the eight bytes of the time begin in an entry's body: behind array, sequence and their marks."""
+    return 3 + (0 if seq < 1 << 7 else 1 if seq < 1 << 8 else 2 if seq < 1 << 16 else 4 if seq < 1 << 32 else 8)
+
+
+def _runs(batches: Iterable[list[MemoryRow]]) -> Iterator[list[MemoryRow]]:
+    """Single entries as they come, and each segment by itself. One amid single entries stays there: it is looked at
+    with care, like all around it.
+    """
+    for batch in batches:
+        if not is_segment(batch[0][1]) and not is_segment(batch[-1][1]):
+            yield batch
+            continue
+        for segments, rows in groupby(batch, key=lambda placed: is_segment(placed[1])):
+            if segments:
+                yield from ([placed] for placed in rows)
+            else:
+                yield list(rows)
+
+
 _decode_raw = msgspec.msgpack.Decoder(RawEntry).decode
 _decode_flat = msgspec.msgpack.Decoder(FullEntry).decode
 
 
-def _decode_full(body: bytes) -> FullEntry:
-    """Metadata with containers or large integers in it is rare, and is left to the slow decoder."""
+def _entries(bodies: list[bytes], *, full: bool) -> list[Any]:
+    """Raises Damaged."""
     try:
-        return _decode_flat(body)
+        return list(map(_decode_flat if full else _decode_raw, bodies))
     except msgspec.ValidationError:
-        entry, tail = decode_entry(body)
-        try:
-            require_json_like(entry.metadata)
-        except UnstorableEntry:
-            raise Damaged("CHECKSUM_MISMATCH", HEADER) from None
-        return FullEntry(entry.seq, entry.timestamp, entry.type, entry.content, entry.metadata, tail.chain)
+        if full:
+            return list(map(_decode_slowly, bodies))
+        raise Damaged("CHECKSUM_MISMATCH", HEADER) from None
+    except msgspec.MsgspecError:
+        raise Damaged("CHECKSUM_MISMATCH", HEADER) from None
+
+
+def _decode_slowly(body: bytes) -> FullEntry:
+    """Metadata with containers or large integers in it is rare."""
+    entry, tail = decode_entry(body)
+    try:
+        require_json_like(entry.metadata)
+    except UnstorableEntry:
+        raise Damaged("CHECKSUM_MISMATCH", HEADER) from None
+    return FullEntry(entry.seq, entry.timestamp, entry.type, entry.content, entry.metadata, tail.chain)
 
 
 class _Walker:
+    """Where a walk is, and what must come next."""
+
     def __init__(self, record: RoomRecord, *, full: bool, records: bool) -> None:
         self._record = record
         self._records = records
-        self._decode: Callable[[bytes], Any] = _decode_full if full else _decode_raw
+        self._full = full
         self._distrust = full and records
         self._last = record.head
         """The tail after what has been given."""
 
-    def sound(self, batch: list[MemoryRow]) -> Chunk | None:
-        """Check rows as a whole; None when something is wrong with them. Comprehensions, for their speed."""
+    def proven(self, run: list[MemoryRow]) -> Stretch | None:
+        """Check rows without decoding them; None when something is wrong with them, or not as simple as it mostly is.
+
+        The last chain proves all that entries hold, sequence and time among it. That they stand under their own times
+        is seen at the place of these in their bodies, which is one as long as sequence numbers are of one length.
+        """
         try:
-            bodies = self._bodies(batch)
-            entries = list(map(self._decode, bodies))
-        except (Damaged, msgspec.MsgspecError):
+            bodies = self._bodies(run)
+            places = [timestamp for timestamp, _ in run]
+            keyed = struct.pack(f">{len(places)}Q", *places)
+        except (Damaged, struct.error):
             return None
-        seq, times = self._last.seq, [entry.timestamp for entry in entries]
-        single = len(batch) - is_segment(batch[-1][1])
-        end = Tail(seq + len(entries), times[-1], entries[-1].chain)
+        end = Tail(self._last.seq + len(bodies), places[-1], int.from_bytes(bodies[-1][-4:], "big"))
+        at = _time_at(end.seq)
         sound = (
-            [entry.seq for entry in entries] == list(range(seq + 1, end.seq + 1))
-            and all(map(lt, (self._last.timestamp, *times), times))
-            and [timestamp for timestamp, _ in batch[:single]] == times[:single]
-            and batch[-1][0] == end.timestamp <= LAST_TIME
-            and _TYPES.issuperset([entry.type for entry in entries])
-            and self._linked(bodies, entries)
+            at == _time_at(self._last.seq + 1)
+            and keyed == b"".join([body[at : at + 8] for body in bodies[-len(run) :]])
+            and end.timestamp <= LAST_TIME
+            and self._linked(bodies, end.chain)
         )
         if not sound:
             return None
         self._last = end
-        return batch, bodies, entries
+        return stretch_of(run, bodies)
 
-    def _bodies(self, batch: list[MemoryRow]) -> list[bytes]:
-        single = len(batch) - is_segment(batch[-1][1])
-        rows = [row for _, row in batch[:single]]
+    def sound(self, run: list[MemoryRow]) -> Chunk | None:
+        """Check rows as a whole; None when something is wrong with them. Comprehensions, for their speed."""
+        try:
+            bodies = self._bodies(run)
+            entries = _entries(bodies, full=self._full)
+        except Damaged:
+            return None
+        seq, times = self._last.seq, [entry.timestamp for entry in entries]
+        end = Tail(seq + len(entries), times[-1], entries[-1].chain)
+        sound = (
+            [entry.seq for entry in entries] == list(range(seq + 1, end.seq + 1))
+            and all(map(lt, (self._last.timestamp, *times), times))
+            and [timestamp for timestamp, _ in run] == (times[-1:] if is_segment(run[0][1]) else times)
+            and end.timestamp <= LAST_TIME
+            and _TYPES.issuperset([entry.type for entry in entries])
+            and (self._chained(bodies, entries) if self._distrust else self._linked(bodies, end.chain))
+        )
+        if not sound:
+            return None
+        self._last = end
+        return run, bodies, entries
+
+    def _bodies(self, run: list[MemoryRow]) -> list[bytes]:
+        if is_segment(run[0][1]):
+            return bodies_of(self._record.id, run[0][1])
+        rows = [row for _, row in run]
         # Without the checksums of rows: the chain covers what is in them.
-        bodies = unframe_all(ENTRY, self._record.id, rows) if self._records else [row[HEADER:] for row in rows]
-        for _, row in batch[single:]:
-            bodies += bodies_of(self._record.id, row)
-        return bodies
+        return unframe_all(ENTRY, self._record.id, rows) if self._records else [row[HEADER:] for row in rows]
 
-    def _linked(self, bodies: list[bytes], entries: list[Any]) -> bool:
+    def _linked(self, bodies: list[bytes], chain: int) -> bool:
         """A running checksum is one over all of it: the last chain proves what all entries hold, in their order. Only
         a stranger would have written entries whose own chains are others.
         """
-        chain = self._last.chain
-        if not self._distrust:
-            return bool(zlib.crc32(b"".join([body[1:-5] for body in bodies]), chain) == entries[-1].chain)
-        for body, entry in zip(bodies, entries, strict=True):
-            chain = zlib.crc32(body[1:-5], chain)
-            if entry.chain != chain:
-                return False
-        return True
+        return zlib.crc32(b"".join([body[1:-5] for body in bodies]), self._last.chain) == chain
+
+    def _chained(self, bodies: list[bytes], entries: list[Any]) -> bool:
+        """Whether each entry carries the chain that it must."""
+        crc32, chain = zlib.crc32, self._last.chain
+        return [chain := crc32(body[1:-5], chain) for body in bodies] == [entry.chain for entry in entries]
 
     def carefully(self, batch: list[MemoryRow]) -> Iterator[Chunk]:
         """Give what is sound of rows that are not, then raise RoomCorrupted with what is wrong."""
@@ -195,10 +317,7 @@ class _Walker:
 
     def _next(self, body: bytes) -> Any:
         """The entry that comes next. Raises Damaged."""
-        try:
-            entry = self._decode(body)
-        except msgspec.MsgspecError:
-            raise Damaged("CHECKSUM_MISMATCH", HEADER) from None
+        (entry,) = _entries([body], full=self._full)
         if entry.seq != self._last.seq + 1 or not self._last.timestamp < entry.timestamp <= LAST_TIME:
             raise Damaged("SEQUENCE_GAP", 0)
         if entry.type not in _TYPES:
