@@ -1,19 +1,18 @@
 """`batch`: many commands by one owner of the store, so that each costs no more than itself.
 
-A line is a command without the program's name; `{LAST_ROOM_ID}` stands for the room that the batch made last. The
-lines after `enter` are that room's inputs, up to `exit`, whatever they say. Blank lines and `#` lines outside rooms are
-passed over. What fails is told on stderr with its line, and the batch goes on unless it is asked to stop.
+What a line is stands in `backrooms_tui.batch`. What fails is told on stderr with its line, and the batch goes on unless
+it is asked to stop.
 """
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import SimpleNamespace
 from typing import TextIO
 
+from backrooms_tui.batch import BatchLines, not_executed
 from backrooms_tui.config.settings import Settings
 from backrooms_tui.model.errors import BackroomsError, UsageError
 from backrooms_tui.model.ids import RoomId
@@ -27,10 +26,8 @@ from .errors import error_lines, error_value
 from .files import STDIO, opened
 from .lines import Lines, StreamLines
 from .program import INTERRUPTED, run_command
-from .session import EXIT
 from .shell import Shell
 
-LAST_ROOM = "{LAST_ROOM_ID}"
 _OWN = ("config", "no_persist", "verbose")
 """Global options that are the batch's to give: its lines share one owner."""
 
@@ -43,14 +40,13 @@ def batch(shell: Shell) -> int:
     if not shell.as_text:
         shell.format = "jsonl"  # one document after the other is no JSON: in a batch each takes a line
     with opened(options.input or options.path or STDIO) as source, shell.service() as service:
-        run = Batch(shell, service, StreamLines(source))
-        interrupted = run.go(stop=options.stop_on_error)
-    if interrupted:
-        return INTERRUPTED
-    failed = f" ({run.failed} failed)" if run.failed else ""
-    shell.say(f"BATCH {'STOPPED' if run.stopped else 'COMPLETE'}: {run.executed} commands executed{failed}")
-    shell.emit({"executed": run.executed, "failed": run.failed, "complete": not run.stopped})
-    return 1 if run.failed else 0
+        run = Batch(shell, service, BatchLines(StreamLines(source).read))
+        if run.go(stop=options.stop_on_error):
+            return INTERRUPTED
+    lines, stopped = run.lines, run.stopped
+    shell.say(lines.summary(stopped=stopped))
+    shell.emit({"executed": lines.executed, "failed": lines.failed, "complete": not stopped})
+    return 1 if lines.failed else 0
 
 
 class Batch:
@@ -58,49 +54,31 @@ class Batch:
 
     interactive = False
 
-    def __init__(self, shell: Shell, service: RoomService, lines: Lines) -> None:
+    def __init__(self, shell: Shell, service: RoomService, lines: BatchLines) -> None:
         self.shell = shell
         self.service = service
-        self._lines = lines
-        self._number = 0
-        """Of the line read last."""
-        self._in_room = False
-        """Whether the lines to come are a room's inputs."""
-        self.executed = 0
-        self.failed = 0
+        self.lines = lines
         self.stopped = False
-        self.last_room: RoomId | None = None
 
     def go(self, *, stop: bool) -> bool:
         """Carry out all lines, or those up to the first failure; gives whether Ctrl-C ended it."""
-        while (line := self.next()) is not None:
-            if not line.strip() or line.lstrip().startswith(b"#"):
-                continue
-            self.executed += 1
+        while (line := self.lines.command()) is not None:
             if self._carry_out(line) == INTERRUPTED:
                 return True
-            if stop and self.failed:
+            if stop and self.lines.failed:
                 self.stopped = True
                 return False
         return False
 
     def read(self) -> bytes | None:
         """The next input of a room that has been entered."""
-        line = self.next()
-        self._in_room = line is not None and line != EXIT
-        self.executed += bool(line)
-        return line
+        return self.lines.input()
 
     def aside(self, write: Callable[[], None]) -> None:
         write()
 
-    def next(self) -> bytes | None:
-        self._number += 1
-        return self._lines.read()
-
     def _carry_out(self, line: bytes) -> int:
-        number, failed = self._number, self.failed
-        self._in_room = line.split()[:1] == [b"enter"] and b"--input" not in line
+        number, failed = self.lines.number, self.lines.failed
         try:
             command, options = self._parsed(line)
             with _LineShell(self, options, command) as shell:
@@ -108,25 +86,16 @@ class Batch:
         except BackroomsError as error:
             self.refuse(error, number)
             status = 1
-        if self._in_room and status != INTERRUPTED:
-            self._pass_inputs()
-        if status not in (0, INTERRUPTED) and self.failed == failed:
-            self.failed += 1
+        if status != INTERRUPTED and (passed := self.lines.passed()):
+            self._tell(passed[0], {"not_executed": passed}, [not_executed(passed)])
+        if status not in (0, INTERRUPTED) and self.lines.failed == failed:
+            self.lines.failed += 1
             self._tell(number, {"failed": True}, ["FAILED"])
         return status
 
     def _parsed(self, line: bytes) -> tuple[Command, SimpleNamespace]:
         """Raises UsageError."""
-        try:
-            words = shlex.split(line.decode("utf-8"))
-        except UnicodeDecodeError:
-            raise UsageError("LINE: not UTF-8 text") from None
-        except ValueError as error:
-            raise UsageError(f"LINE: {error}") from None
-        if any(LAST_ROOM in word for word in words) and self.last_room is None:
-            raise UsageError("LAST_ROOM_ID: no room has been made by this batch.")
-        words = [word.replace(LAST_ROOM, self.last_room or "") for word in words]
-        name, rest = parsing.split(words)
+        name, rest = parsing.split(self.lines.words(line))
         command = parsing.command_named(name or "")
         if not command.in_batch:
             raise UsageError(f"{command.name.upper()}: not in a batch.")
@@ -137,19 +106,10 @@ class Batch:
             options.format = self.shell.format
         return command, options
 
-    def _pass_inputs(self) -> None:
-        """What is meant for a room that could not be entered, or was lost, is no command."""
-        first = self._number + 1
-        while (line := self.next()) is not None and line != EXIT:
-            pass
-        last = self._number - (line is None)
-        if first <= last:
-            self._tell(first, {"not_executed": [first, last]}, [f"NOT EXECUTED, NOR THE LINES UP TO {last}"])
-
     def refuse(self, error: BackroomsError, number: int | None = None) -> None:
         """Tell of a line that failed; of the one read last unless another is named."""
-        self.failed += 1
-        self._tell(self._number if number is None else number, error_value(error), error_lines(error))
+        self.lines.failed += 1
+        self._tell(self.lines.number if number is None else number, error_value(error), error_lines(error))
 
     def _tell(self, number: int, value: dict[str, object], lines: list[str]) -> None:
         if self.shell.as_text:
@@ -187,10 +147,10 @@ class _LineShell(Shell):
         return nullcontext(self._run) if path is None else super().lines(path)
 
     def typed(self) -> str:
-        return (self._run.next() or b"").decode("utf-8", "replace").strip()
+        return (self._run.lines.next() or b"").decode("utf-8", "replace").strip()
 
     def refuse(self, error: BackroomsError) -> None:
         self._run.refuse(error)
 
     def made(self, room_id: RoomId) -> None:
-        self._run.last_room = room_id
+        self._run.lines.last_room = room_id

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from backrooms_tui.config import paths
 from backrooms_tui.config.resources import config_path
-from backrooms_tui.config.settings import Settings
-from backrooms_tui.config.values import schema
+from backrooms_tui.config.values import settings_in_force
 
 from .shell import Shell
 
-HIDDEN = frozenset({"persistence.password"})
-"""Settings whose values are never shown."""
 DEFAULT = "default"
 
 
@@ -26,7 +22,7 @@ def config(shell: Shell) -> int:
         shell.emit(json.loads(text))
         return 0
     settings = shell.settings()
-    rows = setting_rows(settings)
+    rows = [(row.name, row.value, row.source or DEFAULT) for row in settings_in_force(settings)]
     files = _files(shell)
     store = str(paths.store_root(settings)) if shell.persist else None
     width = max(len(name) for name, _, _ in rows)
@@ -43,18 +39,6 @@ def config(shell: Shell) -> int:
         }
     )
     return 0
-
-
-def setting_rows(settings: Settings) -> list[tuple[str, Any, str]]:
-    """Name, value and source of every setting; secrets as stars."""
-    rows = []
-    for name in schema():
-        value: Any = settings
-        for part in name.split("."):
-            value = getattr(value, part)
-        shown = "***" if name in HIDDEN and value is not None else value
-        rows.append((name, shown, settings.sources.get(name, DEFAULT)))
-    return rows
 
 
 def _files(shell: Shell) -> list[tuple[str, bool]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 
+from backrooms_tui.batch import EXIT
 from backrooms_tui.model.entries import EntryType, MemoryEntry
 from backrooms_tui.model.errors import BackroomsError, InputRefused, RoomReadOnly
 from backrooms_tui.model.events import Said, TurnEnded
@@ -22,9 +23,10 @@ from .lines import Lines
 from .shell import operator
 from .transcript import KILLED, Transcript, error_entry
 
-EXIT = b"exit"
 GRACE = 1.0
 """Seconds that the prompt waits for an answer before it comes back without one."""
+LOOK_UP_SECONDS = 0.2
+"""How often a wait looks up: Python loses a Ctrl-C that arrives just before a wait begins, until that ends."""
 CLOSING_SECONDS = 2.0
 """How long the printer may take to write what it holds; a terminal that takes no more output must not keep us."""
 RESTART_SECONDS = 10.0
@@ -97,7 +99,9 @@ class Session:
 
     def _await(self, receipt: Receipt, seconds: float | None) -> bool:
         """Wait until an input has ended and show its end. Raises what kept the printer from printing."""
-        result = self._service.wait(receipt, seconds)
+        at_once = LOOK_UP_SECONDS if seconds is None else seconds
+        while (result := self._service.wait(receipt, at_once)) is None and seconds is None:
+            pass
         if self._failure is not None:
             raise self._failure
         if result is None:

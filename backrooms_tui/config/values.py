@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator
+from operator import attrgetter
 from typing import Any, get_args, get_type_hints
 
 from backrooms_tui.model.value import as_dict, value
@@ -15,6 +16,10 @@ from backrooms_tui.model.value import as_dict, value
 from .settings import Directory, Like, OneOf, Settings, Within
 
 _TRUTH = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+
+
+HIDDEN = frozenset({"persistence.password"})
+"""Settings whose values are never shown: whoever looks over a shoulder need not learn them."""
 
 
 class Wrong(Exception):
@@ -36,6 +41,27 @@ class Setting:
 def schema() -> dict[str, Setting]:
     """Every setting by its dotted name, in the order of the sections."""
     return dict(_leaves(Settings(), ""))
+
+
+@value
+class Given:
+    """One setting as it is shown."""
+
+    name: str
+    value: Any
+    """Stars for a secret."""
+    source: str | None
+    """The file, variable or flag that it came from; None: it is the default."""
+
+
+def settings_in_force(settings: Settings) -> tuple[Given, ...]:
+    """Every setting with its value and source, in the order of the sections."""
+    return tuple(Given(name, _shown(name, settings), settings.sources.get(name)) for name in schema())
+
+
+def _shown(name: str, settings: Settings) -> Any:
+    held = attrgetter(name)(settings)
+    return "***" if name in HIDDEN and held is not None else held
 
 
 def _leaves(section: Any, prefix: str) -> Iterator[tuple[str, Setting]]:

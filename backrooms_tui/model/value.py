@@ -22,6 +22,7 @@ _SELDOM = 2
 
 class _Made:
     __slots__ = ("factory",)
+    factory: Callable[[], Any]
 
 
 def made(*, factory: Callable[[], T]) -> T:

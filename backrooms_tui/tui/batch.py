@@ -1,16 +1,17 @@
 """BATCH: a file of `room.exe` commands, carried out in order by one owner, with a stated result for every line.
 
-As `room.exe batch` does it: between `enter` and `exit` lines are inputs; what is meant for a room that could not be
-entered is no command; `{LAST_ROOM_ID}` is the room that the batch created last; a line that fails is reported and the
-next one is tried. Runs in a lane's thread.
+What a line is stands in `backrooms_tui.batch`; a line that fails is reported and the next one is tried. Runs in a
+lane's thread.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
 
+from backrooms_tui.batch import EXIT, BatchLines, not_executed
 from backrooms_tui.model.entries import EntryType
 from backrooms_tui.model.errors import BackroomsError, UsageError
 from backrooms_tui.model.ids import RoomId, short
@@ -20,14 +21,12 @@ from backrooms_tui.model.value import value
 from backrooms_tui.model.views import TurnResult
 from backrooms_tui.service import RoomService
 
-from .command_line import Command, parse_command, room_config
-from .file_work import backup_to, batch_lines, export_to, restore_from
+from .command_line import Command, parse_words, room_config
+from .file_work import backup_to, batch_text, export_to, restore_from
 from .orders import backup_order, export_order
 from .results import backed_up, compacted, exported, recovered, restored
 from .typed_paths import typed_path
 
-LAST = "{LAST_ROOM_ID}"
-EXIT = "exit"
 LOOK_UP_SECONDS = 0.2
 """How often a batch that waits for an entity asks whether it is still wanted."""
 
@@ -41,7 +40,6 @@ class LineResult:
     text: str
     result: str
     """Foreign text may be in it."""
-    failed: bool = False
 
 
 class Batch:
@@ -51,20 +49,17 @@ class Batch:
         self.results: list[LineResult] = []
         self._service = service
         self._path = path
-        self._lines: list[str] = []
+        self._lines = BatchLines(lambda: None)
+        self._of = 0
+        """How many lines there are."""
         self._operator = operator
         self._defaults = defaults
         self._source = f"batch {path.name} {operator}"
-        self._last: RoomId | None = None
         self._room: RoomId | None = None
-        self._passing = False
-        """Whether the lines to come are those of a room that could not be entered."""
         self._progress: Progress = quiet
 
     def summary(self) -> str:
-        failed = sum(line.failed for line in self.results)
-        words = f"BATCH COMPLETE: {len(self.results)} commands executed"
-        return f"{words} ({failed} failed)" if failed else words
+        return self._lines.summary()
 
     def report(self) -> tuple[str, ...]:
         """Every line so far, and below it what came of it."""
@@ -75,50 +70,56 @@ class Batch:
     def run(self, progress: Progress) -> Batch:
         """Carry the lines out; gives itself. What `progress` raises ends it, and leaves the room it is in.
 
-        Raises UsageError where there is no such file of text.
+        Raises UsageError where there is no such file.
         """
         self._progress = progress
-        self._lines = batch_lines(self._path)
+        text = batch_text(self._path)
+        self._of = len(text.splitlines())
+        lines = BytesIO(text)
+        self._lines = BatchLines(lambda: line.rstrip(b"\r\n") if (line := lines.readline()) else None)
         try:
-            for number, line in enumerate(self._lines, 1):
-                progress(number - 1, len(self._lines))
-                self._take(number, line.strip("\r\n"))
+            while (line := self._lines.command()) is not None:
+                self._carry_out(line, self._command)
+                self._inputs()
         finally:
             with suppress(BackroomsError):
                 self._leave()
-        progress(len(self._lines), len(self._lines))
+        progress(self._of, self._of)
         return self
 
-    def _take(self, number: int, line: str) -> None:
-        if self._passing:
-            self._passing = line.strip() != EXIT
-            self._tell(number, line, "NOT EXECUTED", failed=True)
-        elif self._room is not None or (line.strip() and not line.lstrip().startswith("#")):
-            self._carry_out(number, line)
+    def _inputs(self) -> None:
+        """The lines of the room that the last command has entered, or was to enter."""
+        while self._room is not None and (line := self._lines.input()) is not None:
+            if line:
+                self._carry_out(line, self._input)
+        if passed := self._lines.passed():
+            self.results.append(LineResult(passed[0], "", not_executed(passed)))
 
-    def _carry_out(self, number: int, line: str) -> None:
-        room_id = self._room
+    def _carry_out(self, line: bytes, act: Callable[[bytes], str]) -> None:
+        self._look_up()
+        number, text = self._lines.number, line.decode("utf-8", "replace")
         try:
-            result = self._command(line) if room_id is None else self._input(room_id, line)
+            result = act(line)
         except BackroomsError as error:
-            self._progress(number - 1, len(self._lines))  # a cancelled batch is not a failed line
-            self._passing = room_id is None and line.split()[:1] == ["enter"]
-            self._tell(number, line, "  ".join((f"ERROR: {error.code}", *error.details)), failed=True)
-        else:
-            self._tell(number, line, result)
+            self._look_up()  # a cancelled batch is not a failed line
+            self._lines.failed += 1
+            result = "  ".join((f"ERROR: {error.code}", *error.details))
+        self.results.append(LineResult(number, text, result))
 
-    def _tell(self, number: int, line: str, result: str, *, failed: bool = False) -> None:
-        self.results.append(LineResult(number, line, result, failed))
+    def _look_up(self) -> None:
+        """Tell how far the batch is; raises when it is not wanted any more."""
+        self._progress(max(0, self._lines.number - 1), self._of)
 
-    def _input(self, room_id: RoomId, line: str) -> str:
-        if line.strip() == EXIT:
+    def _input(self, line: bytes) -> str:
+        room_id = self._room
+        if line == EXIT or room_id is None:
             return self._leave()
-        receipt = self._service.submit(room_id, line.encode(), source=self._source)
+        receipt = self._service.submit(room_id, line, source=self._source)
         while True:
             result = self._service.wait(receipt, LOOK_UP_SECONDS)
             if result is not None:
                 return _said(result)
-            self._progress(0, 0)
+            self._look_up()
 
     def _leave(self) -> str:
         """Leave the room that was entered, if one was. Raises BackroomsError."""
@@ -127,8 +128,8 @@ class Batch:
             return ""
         return f"EXITING ROOM  STATE: {self._service.leave(room_id).record.state}"
 
-    def _command(self, line: str) -> str:
-        command = parse_command(line.replace(LAST, self._last or LAST))
+    def _command(self, line: bytes) -> str:
+        command = parse_words(self._lines.words(line))
         act = self._verbs().get(command.verb)
         if act is None:
             raise UsageError(f"BATCH: {command.verb} is not for a batch in the console.")
@@ -159,11 +160,11 @@ class Batch:
     def _tick(self, done: int, of: int) -> None:
         """Progress of one line's verb: only whether the batch is still wanted."""
         del done, of
-        self._progress(len(self.results), len(self._lines))
+        self._look_up()
 
     def _create(self, command: Command) -> str:
         view = self._service.create(room_config(command.options, self._defaults))
-        self._last = view.record.id
+        self._lines.last_room = view.record.id
         return f"ROOM CREATED: {view.record.id}"
 
     def _enter(self, command: Command) -> str:
@@ -177,11 +178,10 @@ class Batch:
         return f"STATE: {self._service.room(room_id).record.state}"
 
     def _destroy(self, command: Command) -> str:
-        """Nobody is asked, so the full id and `--force` must stand in the line."""
-        if "force" not in command.options:
-            raise UsageError("BATCH: destroy needs --force, because nobody is asked.")
+        """Without `--force` the next line confirms it, with the full id."""
         room_id = self._named(command)
-        self._service.destroy(room_id, confirm=room_id)
+        confirmation = room_id if "force" in command.options else (self._lines.next() or b"").decode("utf-8", "replace")
+        self._service.destroy(room_id, confirm=confirmation.strip())
         return "ROOM TERMINATED"
 
     def _facts(self, command: Command) -> str:
@@ -203,7 +203,7 @@ class Batch:
     def _restore(self, command: Command) -> str:
         path = typed_path(command.words[0] if command.words else "")
         report = restore_from(self._service, path, self._tick)
-        self._last = report.room_id
+        self._lines.last_room = report.room_id
         return restored(report, path).line
 
     def _recover(self, command: Command) -> str:

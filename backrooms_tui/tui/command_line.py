@@ -115,6 +115,11 @@ def parse_command(line: str) -> Command:
         words = shlex.split(line)
     except ValueError:
         raise UsageError("COMMAND: a quotation mark is not closed.") from None
+    return parse_words(words)
+
+
+def parse_words(words: list[str]) -> Command:
+    """The same of a line that has been split. Raises UsageError."""
     if words[:1] == ["room.exe"]:
         words = words[1:]
     if not words:

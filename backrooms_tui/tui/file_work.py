@@ -55,16 +55,13 @@ def restore_from(service: RoomService, path: Path, progress: Progress) -> Restor
         return service.restore(source, progress)
 
 
-def batch_lines(path: Path) -> list[str]:
+def batch_text(path: Path) -> bytes:
     """Read a file of commands. Raises UsageError where it is none."""
     with _opened(path) as source:
         data = source.read(MAX_BATCH_BYTES + 1)
     if len(data) > MAX_BATCH_BYTES:
         raise UsageError(f"BATCH: more than {MAX_BATCH_BYTES} bytes.")
-    try:
-        return data.decode().splitlines()
-    except UnicodeDecodeError as error:
-        raise UsageError(f"BATCH: not UTF-8 at byte {error.start}.") from None
+    return data
 
 
 @contextmanager

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from operator import attrgetter
+import json
 
 from backrooms_tui.config.paths import SYSTEM_CONFIG, state_directory, user_config
 from backrooms_tui.config.settings import Settings
-from backrooms_tui.config.values import schema
+from backrooms_tui.config.values import Given, settings_in_force
 
 from .rows import EMPTY, Row, foreign, ink, row
 from .safe import SafeText
@@ -18,12 +18,12 @@ def settings_rows(settings: Settings, store: str | None) -> tuple[Row, ...]:
     """Section by section, in the order of the reference; at the end where things are. `store` is None in memory."""
     rows: list[Row] = [row(ink("dim", "SETTING".ljust(_NAME) + "VALUE".ljust(_VALUE + 1) + "SOURCE"))]
     section = ""
-    for name in schema():
-        first = name.partition(".")[0]
+    for setting in settings_in_force(settings):
+        first = setting.name.partition(".")[0]
         if first != section:
             rows.append(EMPTY)
             section = first
-        rows.append(_setting(name, settings))
+        rows.append(_setting(setting))
     places = (
         ("STORE", store or "NONE (in memory only)"),
         ("STATE", str(state_directory())),
@@ -33,22 +33,16 @@ def settings_rows(settings: Settings, store: str | None) -> tuple[Row, ...]:
     return (*rows, EMPTY, *(row(ink("dim", label.ljust(_NAME)), foreign("", path)) for label, path in places))
 
 
-def _setting(name: str, settings: Settings) -> Row:
-    source = settings.sources.get(name)
-    shown = _shown(name, attrgetter(name)(settings))
-    style = "" if source is None else "strong"
+def _setting(setting: Given) -> Row:
+    style = "" if setting.source is None else "strong"
     return row(
-        ink("dim", name.ljust(_NAME)),
-        (style, SafeText.of(shown).fit(_VALUE)),
+        ink("dim", setting.name.ljust(_NAME)),
+        (style, SafeText.of(_shown(setting.value)).fit(_VALUE)),
         " ",
-        ink("dim", "default") if source is None else foreign("accent", source),
+        ink("dim", "default") if setting.source is None else foreign("accent", setting.source),
     )
 
 
-def _shown(name: str, held: object) -> str:
-    if held is None:
-        return "null"
-    if isinstance(held, bool):
-        return "true" if held else "false"
-    # Whoever looks over a shoulder need not learn it.
-    return "***" if name.endswith("password") else str(held)
+def _shown(held: object) -> str:
+    """As a configuration file has it, and text without its quotation marks."""
+    return held if isinstance(held, str) else json.dumps(held)

@@ -310,12 +310,17 @@ async def test_a_batch_states_a_result_for_every_line_and_goes_on_after_a_failed
         "destroy {LAST_ROOM_ID}\n"
     )
     await command(pilot, f"batch {tmp_path}/rooms.batch")
-    await comes(pilot, lambda: told(pilot, "BATCH COMPLETE: 11 commands executed (5 failed)"))
+    await comes(pilot, lambda: told(pilot, "BATCH COMPLETE: 9 commands executed (3 failed)"))
     await pilot.press("J", "enter")
     for words in ("LINE 4: remember key1: value1", "ENTITY: Stored.", "ENTITY: value1", "EXITING ROOM"):
         await sees(pilot, words)
     await pilot.press("end")
-    for words in ("ERROR: ROOM_NOT_FOUND", "NOT EXECUTED", "STATE: SUSPENDED", "destroy needs --force"):
+    for words in (
+        "ERROR: ROOM_NOT_FOUND",
+        "NOT EXECUTED, NOR THE LINES UP TO 10",
+        "STATE: SUSPENDED",
+        "CONFIRMATION_MISMATCH",
+    ):
         await sees(pilot, words)
     assert [view.record.state for view in service.rooms()].count(RoomState.SUSPENDED) == 1
 
