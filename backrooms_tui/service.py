@@ -211,11 +211,13 @@ def open_service(
     settings: Settings,
     *,
     persist: bool = True,
+    socket: str | None = None,
     on_fault: Callable[[BaseException], None] = _print_fault,
     telemetry: Telemetry = UNWATCHED,
 ) -> OwnerService:
     """Own the configured store, for as long as the service is open. Without `persist` rooms live in memory only.
 
+    `socket` is the path of the control socket that is going to be served: who finds the store owned learns it.
     `on_fault` is told, in whatever thread it happened, of exceptions that are our own bugs; rooms go on. `telemetry`
     (`observability.start` makes one) is told of all that is done. Raises StoreBusy when another process owns the
     store, StoreCorrupted, UnsafePath.
@@ -226,7 +228,7 @@ def open_service(
 
     persistence = settings.persistence
     root = store_root(settings) if persist else None
-    store = open_store(root, backend=persistence.backend, options=store_options(persistence))
+    store = open_store(root, backend=persistence.backend, options=store_options(persistence), socket=socket)
     limits = Limits(
         max_rooms=settings.limits.max_rooms,
         max_input_size=settings.limits.max_input_size,

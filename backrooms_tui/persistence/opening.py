@@ -15,6 +15,8 @@ from .row_store import RowStore
 from .rows import Rows
 from .witness import NoWitness, WitnessKeeper
 
+LOCK = "owner.lock"
+
 
 @value
 class StoreOptions:
@@ -47,11 +49,14 @@ def store_options(settings: PersistenceSettings) -> StoreOptions:
     )
 
 
-def open_store(root: Path | None, *, backend: str = "LEVELDB", options: StoreOptions | None = None) -> RowStore:
+def open_store(
+    root: Path | None, *, backend: str = "LEVELDB", options: StoreOptions | None = None, socket: str | None = None
+) -> RowStore:
     """Open the store in the directory `root`, creating it when it is missing; without one, a store in memory.
 
-    The directory holds the owner lock and the witness of every backend, also of one whose rooms are elsewhere. Raises
-    StoreBusy, StoreCorrupted, StoreFailed, UnsafePath, ConfigInvalid; then nothing is held.
+    The directory holds the owner lock and the witness of every backend, also of one whose rooms are elsewhere; the lock
+    tells of the control `socket` that the owner is going to serve. Raises StoreBusy, StoreCorrupted, StoreFailed,
+    UnsafePath, ConfigInvalid; then nothing is held.
     """
     if root is None or backend == "MEMORY":
         from .memory_rows import MemoryRows
@@ -60,8 +65,8 @@ def open_store(root: Path | None, *, backend: str = "LEVELDB", options: StoreOpt
     engine = _ENGINES.get(backend)
     if engine is None:
         raise ConfigInvalid(f"BACKEND: {backend[:40]!r} is not one of {'|'.join(_ENGINES)}.")
-    root = private_directory(_directory(root, backend))
-    lock = OwnerLock.acquire(root / "owner.lock")
+    root = private_directory(store_directory(root, backend))
+    lock = OwnerLock.acquire(root / LOCK, socket=socket)
     try:
         witness = WitnessKeeper(root / "witness")
         rows = engine(root, witness.found is None, options or StoreOptions())
@@ -71,8 +76,11 @@ def open_store(root: Path | None, *, backend: str = "LEVELDB", options: StoreOpt
     return RowStore(rows, witness, lock)
 
 
-def _directory(root: Path, backend: str) -> Path:
-    """Seed 000 gives SQLITE a file, `rooms.db`: what stands beside the database is then in `rooms.db.d`."""
+def store_directory(root: Path, backend: str) -> Path:
+    """The directory of a store: its lock, its witness, its control socket.
+
+    Seed 000 gives SQLITE a file, `rooms.db`: what stands beside the database is then in `rooms.db.d`.
+    """
     return root.with_name(f"{root.name}.d") if backend == "SQLITE" and root.suffix == ".db" else root
 
 
