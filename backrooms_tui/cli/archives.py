@@ -9,7 +9,7 @@ from backrooms_tui.model.errors import NoBackup
 from backrooms_tui.model.events import Notice
 from backrooms_tui.model.reports import BackupInfo, BackupReport, BackupSpec, RecoverReport
 from backrooms_tui.model.states import RoomState
-from backrooms_tui.model.units import NS, format_size_whole, format_span
+from backrooms_tui.model.units import NS, format_span
 from backrooms_tui.service import Subscription
 
 from .files import STDIO, opened, require_place, written
@@ -39,15 +39,9 @@ def backup(shell: Shell) -> int:
             shell.say(f"BACKUP: {path}", f"COMPRESSION: {spec.compression}")
             with progress("ARCHIVING") as told, written(path) as sink:
                 report = service.backup(room_id, spec, sink, told)
-        shell.say(*_sizes(report), f"DURATION: {report.seconds:.2f}s", "BACKUP COMPLETE")
+        shell.say(f"SIZE: {report.sizes}", f"DURATION: {report.seconds:.2f}s", "BACKUP COMPLETE")
         shell.emit(_backup_value(report, path, spec))
     return 0
-
-
-def _sizes(report: BackupReport) -> list[str]:
-    """`SIZE: 14MB -> 6MB (42.8% ratio)`."""
-    plain, size = format_size_whole(report.plain_size), format_size_whole(report.size)
-    return [f"SIZE: {plain} -> {size} ({report.size * 100 / max(1, report.plain_size):.1f}% ratio)"]
 
 
 def _backup_value(report: BackupReport, path: str | None, spec: BackupSpec) -> dict[str, object]:
@@ -96,7 +90,7 @@ def recover(shell: Shell) -> int:
         if report.backup is not None:
             shell.say(f"BACKUP FOUND: {backup_name(report.backup)}", "RESTORING...")
         shell.say("STATE VALIDATED", "MEMORY VALIDATED", "RECOVERY COMPLETE")
-        shell.say(f"STATE: {report.state}", f"DATA LOSS: {data_loss(report)}")
+        shell.say(f"STATE: {report.state}", f"DATA LOSS: {report.data_loss}")
         shell.emit(_recover_value(report))
     return 0
 
@@ -118,15 +112,6 @@ def backup_name(info: BackupInfo) -> str:
     """`2026-01-08-0300 (3 hours old)`."""
     name = Path(info.path).name.partition(".")[0]
     return f"{name} ({format_span((time.time_ns() - info.taken_at) / NS)} old)"
-
-
-def data_loss(report: RecoverReport) -> str:
-    """`3 hours`; also what is lost within a second is something."""
-    if report.lost_seconds > 0:
-        return format_span(report.lost_seconds)
-    if report.lost_entries:
-        return f"{report.lost_entries} entries"
-    return "none"
 
 
 def _recover_value(report: RecoverReport) -> dict[str, object]:

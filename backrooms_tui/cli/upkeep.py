@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from backrooms_tui.model.errors import StoreCorrupted
-from backrooms_tui.model.reports import CheckReport, CompressionReport, Finding
+from backrooms_tui.model.reports import CheckReport, CompressionReport
 from backrooms_tui.model.units import NS, format_size_whole
 
 from .errors import error_lines, error_value
@@ -48,21 +48,11 @@ def fsck(shell: Shell) -> int:
         shell.emit({"sound": False, "store": error_value(error)["error"], "findings": []})
         return 1
     for finding in report.findings:
-        shell.say(*finding_lines(finding))
+        shell.say(*finding.lines())
     shell.say(f"ROOMS: {report.rooms}", f"ENTRIES: {report.entries}")
     shell.say(f"CHECKED: {format_size_whole(report.size)}", f"DURATION: {report.seconds:.2f}s", _verdict(report))
     shell.emit(_check_value(report))
     return 1 if report.findings else 0
-
-
-def finding_lines(finding: Finding) -> list[str]:
-    damage = finding.damage
-    return [
-        f"ROOM: {finding.room_id or 'NONE'}",
-        f"  CORRUPTION_TYPE: {damage.type}",
-        f"  WHERE: {damage.where}",
-        f"  OFFSET: 0x{damage.offset:08X}",
-    ]
 
 
 def _verdict(report: CheckReport) -> str:

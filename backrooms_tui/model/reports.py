@@ -10,7 +10,7 @@ from .entries import EntryType
 from .ids import RoomId
 from .room import Damage
 from .states import RoomState
-from .units import NS, format_size_whole
+from .units import NS, format_size_whole, format_span
 
 EXPORT_FORMATS = ("jsonl", "csv", "binary", "sqlite")
 ARCHIVE_COMPRESSIONS = ("gzip", "xz", "zstd", "none")
@@ -81,6 +81,12 @@ class BackupReport:
     """Bytes of the archive."""
     seconds: float
 
+    @property
+    def sizes(self) -> str:
+        """`14MB -> 6MB (42.8% ratio)`."""
+        ratio = self.size * 100 / max(1, self.plain_size)
+        return f"{format_size_whole(self.plain_size)} -> {format_size_whole(self.size)} ({ratio:.1f}% ratio)"
+
 
 @value
 class RestoreReport:
@@ -100,6 +106,13 @@ class RecoverReport:
     """Entries known to have been remembered after the backup; None when nobody knows."""
     lost_seconds: float
     """From the backup's newest entry to the last sign of life of the damaged room; 0.0 when nothing is lost."""
+
+    @property
+    def data_loss(self) -> str:
+        """`3 hours`; also what is lost within a second is something."""
+        if self.lost_seconds > 0:
+            return format_span(self.lost_seconds)
+        return f"{self.lost_entries} entries" if self.lost_entries else "none"
 
 
 @value
@@ -143,6 +156,14 @@ class Finding:
     room_id: RoomId | None
     """None: in what no room owns."""
     damage: Damage
+
+    def lines(self) -> tuple[str, ...]:
+        return (
+            f"ROOM: {self.room_id or 'NONE'}",
+            f"  CORRUPTION_TYPE: {self.damage.type}",
+            f"  WHERE: {self.damage.where}",
+            f"  OFFSET: 0x{self.damage.offset:08X}",
+        )
 
 
 @value

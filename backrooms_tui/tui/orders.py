@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from backrooms_tui.model.entries import EntryType
 from backrooms_tui.model.errors import UsageError
+from backrooms_tui.model.export_words import export_spec
 from backrooms_tui.model.ids import RoomId, short
-from backrooms_tui.model.reports import ARCHIVE_COMPRESSIONS, EXPORT_FORMATS, BackupSpec, ExportSpec
-from backrooms_tui.model.units import parse_time
+from backrooms_tui.model.reports import ARCHIVE_COMPRESSIONS, BackupSpec, ExportSpec
 from backrooms_tui.model.value import value
 
 from .typed_paths import typed_path
@@ -34,15 +33,7 @@ class BackupOrder:
 
 def export_order(given: Mapping[str, str], path: str) -> ExportOrder:
     """Read the options of `export`. Raises UsageError."""
-    since, until = given.get("since"), given.get("until")
-    spec = ExportSpec(
-        format=_one_of("format", given.get("format", EXPORT_FORMATS[0]), EXPORT_FORMATS),
-        types=entry_types(given.get("filter", "")),
-        since=None if since is None else parse_time(since),
-        until=None if until is None else parse_time(until, end=True),
-    )
-    if spec.since is not None and spec.until is not None and spec.since > spec.until:
-        raise UsageError("--since is later than --until.")
+    spec = export_spec(given.get("format"), given.get("filter", ""), given.get("since"), given.get("until"))
     return ExportOrder(spec, typed_path(path))
 
 
@@ -54,16 +45,6 @@ def backup_order(given: Mapping[str, str]) -> BackupOrder:
     )
     path = given.get("output")
     return BackupOrder(spec, None if path is None else typed_path(path))
-
-
-def entry_types(text: str) -> tuple[EntryType, ...]:
-    """Read `input,error` as entry types; nothing means all. Raises UsageError."""
-    words = text.replace(",", " ").split()
-    try:
-        return tuple(dict.fromkeys(EntryType[word.upper().replace("-", "_")] for word in words))
-    except KeyError as unknown:
-        names = " ".join(kind.name for kind in EntryType)
-        raise UsageError(f"--filter: {str(unknown)[:30]} is not one of {names}.") from None
 
 
 def export_name(room_id: RoomId, export_format: str) -> str:

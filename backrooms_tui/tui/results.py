@@ -14,7 +14,7 @@ from backrooms_tui.model.reports import (
     RecoverReport,
     RestoreReport,
 )
-from backrooms_tui.model.units import NS, format_size_whole, format_span
+from backrooms_tui.model.units import NS, format_size_whole
 from backrooms_tui.model.value import value
 
 
@@ -49,17 +49,15 @@ def exported(report: ExportReport, spec: ExportSpec, path: Path) -> Result:
 
 def backed_up(report: BackupReport, spec: BackupSpec, path: Path | None) -> Result:
     where = report.path or str(path)
-    part = 100 * report.size / report.plain_size if report.plain_size else 100.0
-    size = f"{format_size_whole(report.plain_size)} -> {format_size_whole(report.size)} ({part:.1f}% ratio)"
     return Result(
-        f"BACKUP COMPLETE: {size}  {where}",
+        f"BACKUP COMPLETE: {report.sizes}  {where}",
         (
             f"SOURCE: {report.room_id}",
             f"BACKUP: {where}",
             f"COMPRESSION: {spec.compression}",
             f"CONFIG: {'included' if spec.include_config else 'not included'}",
             f"ENTRIES: {report.entries}",
-            f"SIZE: {size}",
+            f"SIZE: {report.sizes}",
             f"DURATION: {report.seconds:.2f}s",
             "BACKUP COMPLETE",
         ),
@@ -85,10 +83,9 @@ def recovered(report: RecoverReport) -> Result:
             f"RECOVERY COMPLETE  STATE: {report.state}  NOTHING WAS LOST",
             ("EVERY BYTE IS SOUND", "RECOVERY COMPLETE", f"STATE: {report.state}", "DATA LOSS: none"),
         )
-    lost = format_span(report.lost_seconds) if report.lost_seconds else "none"
     entries = "unknown" if report.lost_entries is None else str(report.lost_entries)
     return Result(
-        f"RECOVERY COMPLETE  STATE: {report.state}  DATA LOSS: {lost}",
+        f"RECOVERY COMPLETE  STATE: {report.state}  DATA LOSS: {report.data_loss}",
         (
             f"BACKUP: {report.backup.path}",
             "STATE VALIDATED",
@@ -96,7 +93,7 @@ def recovered(report: RecoverReport) -> Result:
             f"ENTRIES: {report.entries}",
             "RECOVERY COMPLETE",
             f"STATE: {report.state}",
-            f"DATA LOSS: {lost}",
+            f"DATA LOSS: {report.data_loss}",
             f"ENTRIES LOST: {entries}",
         ),
     )
@@ -112,15 +109,6 @@ def compacted(report: CompressionReport) -> Result:
 
 def checked(report: CheckReport) -> Result:
     looked = f"{report.rooms} rooms, {report.entries} entries, {format_size_whole(report.size)}"
-    found = tuple(
-        line
-        for finding in report.findings
-        for line in (
-            f"ROOM: {finding.room_id or '-'}",
-            f"  CORRUPTION_TYPE: {finding.damage.type}",
-            f"  WHERE: {finding.damage.where}",
-            f"  OFFSET: 0x{finding.damage.offset:08X}",
-        )
-    )
+    found = tuple(line for finding in report.findings for line in finding.lines())
     verdict = "EVERY BYTE IS SOUND" if not found else f"DAMAGE FOUND: {len(report.findings)}"
     return Result(f"CHECKED: {looked}  {verdict}", (f"CHECKED: {looked} in {report.seconds:.2f}s", *found, verdict))
