@@ -47,7 +47,11 @@ class Birth:
 def live(birth: Birth) -> NoReturn:
     """Be a room, until the host is gone or the entity ends the process. Never returns into the zygote."""
     try:
-        applied = _become(birth)
+        try:
+            applied = _become(birth)
+        except OSError as error:
+            Channel(FRAMES).send({"type": "fail", "error": "EntitySealFailed", "text": str(error), "trace": ""})
+            raise
         Runtime(Channel(FRAMES), applied.clock).run()
     except SystemExit as end:
         _leave(end)
@@ -78,11 +82,7 @@ def _become(birth: Birth) -> Applied:
     os.umask(0o077)
     gc.enable()
     faulthandler.enable(CRASH, all_threads=False)
-    try:
-        return seal(parent=birth.parent, memory_limit=birth.memory_limit, clock_plan=birth.clock_plan)
-    except OSError as error:
-        Channel(FRAMES).send({"type": "fail", "error": "EntitySealFailed", "text": str(error), "trace": ""})
-        raise
+    return seal(parent=birth.parent, memory_limit=birth.memory_limit, clock_plan=birth.clock_plan)
 
 
 def _take_channels(birth: Birth) -> None:

@@ -6,23 +6,18 @@ Those who came only to look change nothing by it: no room wakes for them, and no
 from __future__ import annotations
 
 import os
-import pwd
 import time
 from functools import lru_cache
 
 from backrooms_tui.model.views import Occupant, Visitor
 
-from .room import LiveRoom
+from .room import LiveRoom, user_name
 
 
 @lru_cache(maxsize=1)
 def ourselves() -> Visitor:
     """The owner as a visitor of its own rooms."""
-    try:
-        user = pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        user = str(os.getuid())
-    return Visitor("local", f"{user}@{os.uname().nodename}")
+    return Visitor("local", f"{user_name()}@{os.uname().nodename}")
 
 
 def come(room: LiveRoom, visitor: Visitor, *, read_only: bool) -> None:

@@ -6,8 +6,8 @@ order on disk is the order of the record's changes, and written outside it.
 
 from __future__ import annotations
 
-import getpass
 import os
+import pwd
 import socket
 import threading
 import time
@@ -49,10 +49,18 @@ class Pending:
     """Its next start is counted in `input.attempt` already."""
 
 
+def user_name() -> str:
+    """Of the user whose process this is; its number when it has no name, as in a container that says which to use."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
+
+
 def new_record(config: RoomConfig) -> RoomRecord:
     """The record of a room that is made now, by this process."""
     now = time.time_ns()
-    creation = Creation(os.getpid(), getpass.getuser(), socket.gethostname())
+    creation = Creation(os.getpid(), user_name(), socket.gethostname())
     return RoomRecord(
         id=new_room_id(created_at=now, origin=f"{creation.user}@{creation.host}:{creation.pid}"),
         state=RoomState.ACTIVE,
