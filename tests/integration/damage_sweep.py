@@ -28,10 +28,10 @@ ENTRIES = 8
 SEGMENT = 4
 
 
-def build(root: Path, backend: str, options: StoreOptions | None = None, *, killed: Path | None = None) -> dict:
+def build(root: Path, backend: str, options: StoreOptions | None = None) -> dict:
     """Make a store of three rooms, each with a segment, entries, a snapshot and a queue, and stop it cleanly.
 
-    Gives what `everything` sees of each room, by its id. `killed` becomes a copy of the files before the stop.
+    Gives what `everything` sees of each room, by its id.
     """
     store = open_store(root, backend=backend, options=options)
     try:
@@ -46,8 +46,6 @@ def build(root: Path, backend: str, options: StoreOptions | None = None, *, kill
             compaction = Compaction(tuple(sealed.entry.timestamp for sealed in old), blob)
             commit = RoomCommit(stored, stored.tail, (), b'{"n":1}', queued, (), (compaction,))
             store.commit([commit])
-        if killed is not None:
-            shutil.copytree(root, killed)
         return {record.id: everything(store, record.id) for record in store.load().records}
     finally:
         store.close()
