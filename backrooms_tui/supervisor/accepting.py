@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 from backrooms_tui.model.entries import Draft, EntryType, Meta
 from backrooms_tui.model.errors import (
@@ -29,6 +30,7 @@ from backrooms_tui.model.value import changed
 from backrooms_tui.model.views import Receipt
 from backrooms_tui.persistence.store import RoomCommit
 
+from .committer import Ticket
 from .compacting import over
 from .engine import Engine, Limits
 from .loading import recent_receipts
@@ -58,33 +60,64 @@ def accept(
         with room.lock:
             room.receipts = receipts if room.receipts is None else room.receipts
     with room.lock:
-        room.require_open()
-        if request_id is not None and room.receipts is not None and request_id in room.receipts:
-            return room.receipts[request_id]
-        size = len(data) + ENTRY_OVERHEAD
-        _check_room(room, engine.limits, size)
-        rests = room.turn is None  # also with a queue: nobody has called for what an earlier owner left
-        free = rests and not room.queue
-        starts = free and not engine.compactor.consider(room, size) and room.ready
-        commit, pending = _seal_input(room, text, source, request_id, timeout, starts=starts)
-        receipt = Receipt(room.id, pending.input.seq, pending.input.timestamp, len(room.queue))
-        sealed = time.monotonic_ns()
-
-        def written(error: BackroomsError | None) -> None:
-            """The INPUT is on disk; or it is not, and the room is about to be reloaded. In the writing thread."""
-            if error is None:
-                entry = commit.entries[0].entry
-                engine.telemetry.input_accepted(room.id, entry, began, sealed)
-                engine.tell_accepted(room, InputAccepted(room.id, entry, room.depth))
-
-        ticket = engine.committer.enqueue(commit, here=True, then=written)
-        room.queue.append(pending)
+        first = None if request_id is None else _first(room, request_id)
+        if first is None:
+            room.require_open()
+            size = len(data) + ENTRY_OVERHEAD
+            _check_room(room, engine.limits, size)
+            rests = room.turn is None  # also with a queue: nobody has called for what an earlier owner left
+            free = rests and not room.queue
+            starts = free and not engine.compactor.consider(room, size) and room.ready
+            commit, pending = _seal_input(room, text, source, request_id, timeout, starts=starts)
+            receipt = Receipt(room.id, pending.input.seq, pending.input.timestamp, len(room.queue))
+            then = partial(_written, engine, room, commit, request_id, receipt, (began, time.monotonic_ns()))
+            ticket = engine.committer.enqueue(commit, here=True, then=then)
+            room.queue.append(pending)
+            if request_id is not None:
+                room.accepting[request_id] = (ticket, receipt)
+    if first is not None:
+        return _as_the_first(*first)
     if rests:
         kick(room)
     engine.committer.finish(ticket)
-    if request_id is not None:
-        _remember(room, request_id, receipt)
     return receipt
+
+
+def _first(room: LiveRoom, request_id: str) -> tuple[Ticket | None, Receipt] | None:
+    """What an earlier input with the request id was answered, or will be when its write has ended."""
+    if room.receipts is not None and request_id in room.receipts:
+        return None, room.receipts[request_id]
+    return room.accepting.get(request_id)
+
+
+def _as_the_first(ticket: Ticket | None, receipt: Receipt) -> Receipt:
+    """Answer a repeated input as the first one is, also when that fails."""
+    if ticket is not None:
+        ticket.wait()
+        if ticket.error is not None:
+            raise ticket.error
+    return receipt
+
+
+def _written(
+    engine: Engine,
+    room: LiveRoom,
+    commit: RoomCommit,
+    request_id: str | None,
+    receipt: Receipt,
+    times: tuple[int, int],
+    error: BackroomsError | None,
+) -> None:
+    """The INPUT is on disk; or it is not, and the room is about to be reloaded. In the writing thread."""
+    if request_id is not None:
+        with room.lock:
+            room.accepting.pop(request_id, None)
+            if error is None:
+                _remember(room, request_id, receipt)
+    if error is None:
+        entry = commit.entries[0].entry
+        engine.telemetry.input_accepted(room.id, entry, *times)
+        engine.tell_accepted(room, InputAccepted(room.id, entry, room.depth))
 
 
 def count_refusal(engine: Engine, room: LiveRoom, refusal: InputRefused) -> None:
@@ -135,8 +168,8 @@ def _seal_input(
 
 
 def _remember(room: LiveRoom, request_id: str, receipt: Receipt) -> None:
-    with room.lock:
-        if room.receipts is not None:
-            room.receipts[request_id] = receipt
-            while len(room.receipts) > RECEIPTS_KEPT:
-                room.receipts.popitem(last=False)
+    """Under the room's lock."""
+    if room.receipts is not None:
+        room.receipts[request_id] = receipt
+        while len(room.receipts) > RECEIPTS_KEPT:
+            room.receipts.popitem(last=False)

@@ -23,6 +23,10 @@ CHECKED_WHOLE = 1024 * 1024
 in a larger one is met by pages over it, automatic backups and `fsck`.
 """
 
+INPUTS_SEEN = 64
+ENTRIES_SEEN = 2 * 65_536
+"""Two turns of the most lines that a turn may have."""
+
 
 def load_room(store: RoomStore, room: LiveRoom, *, now: int) -> Damage | None:
     """Read what the room needs to be entered. Two threads may do it at once; the first one's result stands.
@@ -68,10 +72,23 @@ def damage_of(room_id: RoomId, error: RoomCorrupted, now: int) -> Damage:
 
 
 def recent_receipts(store: RoomStore, room_id: RoomId) -> OrderedDict[str, Receipt]:
-    """Receipts of the newest inputs that carried a request id, so that a retry after a restart is recognised."""
-    entries = store.read(room_id, limit=2 * RECEIPTS_KEPT)
-    return OrderedDict(
-        (entry.metadata[Meta.REQUEST_ID], Receipt(room_id, entry.seq, entry.timestamp, 0))
-        for entry in entries
-        if entry.type is EntryType.INPUT and Meta.REQUEST_ID in entry.metadata
-    )
+    """Receipts of the newest inputs that carried a request id, so that a retry after a restart is recognised.
+
+    As far back as INPUTS_SEEN inputs, however much the entity said to them: a client that lost its connection asks for
+    what it sent last.
+    """
+    found: list[tuple[str, Receipt]] = []
+    inputs = entries = 0
+    before: int | None = None
+    while inputs < INPUTS_SEEN and entries < ENTRIES_SEEN:
+        page = store.read(room_id, before=before, limit=2 * RECEIPTS_KEPT)
+        if not page:
+            break
+        before = page[0].timestamp
+        entries += len(page)
+        for entry in reversed(page):
+            if entry.type is EntryType.INPUT:
+                inputs += 1
+                if (request_id := entry.metadata.get(Meta.REQUEST_ID)) is not None:
+                    found.append((request_id, Receipt(room_id, entry.seq, entry.timestamp, 0)))
+    return OrderedDict(reversed(found))

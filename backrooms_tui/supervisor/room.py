@@ -30,6 +30,7 @@ from backrooms_tui.persistence.store import Compaction, RoomCommit, SealedEntry
 if TYPE_CHECKING:
     from backrooms_tui.entity.process import EntityProcess
 
+    from .committer import Ticket
     from .turn import Turn
     from .worker import Timer
 
@@ -122,6 +123,8 @@ class LiveRoom:
         self.results: OrderedDict[int, TurnResult] = OrderedDict()
         self.receipts: OrderedDict[str, Receipt] | None = None
         """By request id; None until a submit with a request id has looked at the newest entries."""
+        self.accepting: dict[str, tuple[Ticket, Receipt]] = {}
+        """By request id: inputs that are being written, and what is answered when they are."""
 
     @property
     def id(self) -> RoomId:

@@ -272,7 +272,7 @@ class Supervisor:
         request_id: str | None = None,
         timeout: float | None = None,
     ) -> Receipt:
-        room = self._registry.open(room_id)
+        room = self._registry.loaded(room_id)
         try:
             return accept(
                 self._engine,
