@@ -1,0 +1,247 @@
+"""The units under a real systemd: installed as docs/DEPLOYMENT.md says, hardened as they stand."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from deployment_docs import commands
+from support import ROOT, eventually
+from systemd_manager import SYSTEMD, SystemdManager, refusal
+
+from backrooms_tui.cli.commands import COMMANDS
+
+pytestmark = [pytest.mark.terminal, pytest.mark.xdist_group("systemd")]
+
+UNITS = ROOT / "config/systemd"
+DROP_IN = "/etc/systemd/system/room.service.d/50-test.conf"
+CHECKOUT = "/opt/test/checkout"
+ROOM_EXE = "/usr/local/bin/room.exe"
+SAID = "/var/log/said"
+SCRIPT = "/usr/local/lib/script"
+IN_A_ROOM = "room.exe create; room.exe enter $(room.exe list --format json | grep -oE '[0-9a-f]{64}' | head -1)"
+STAND_IN = f"/opt/test/python3 {CHECKOUT}/tests/integration/stand_in_owner.py"
+"""Where the real owner is not what a test is about."""
+
+
+@pytest.fixture(scope="module")
+def systemd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SystemdManager]:
+    """A machine with the service installed, and nothing started."""
+    if not SYSTEMD.exists() and os.environ.get("CI") == "true":
+        pytest.fail("systemd is not installed")
+    if why := refusal():
+        pytest.skip(why)
+    manager = SystemdManager(tmp_path_factory.mktemp("systemd"))
+    try:
+        manager.start()
+        installation = "\n".join(commands("DEPLOYMENT.md", "As a system service", 1)).replace("sudo ", "")
+        manager.run("/bin/bash", "-ec", f"cd {CHECKOUT}; {installation}")
+        yield manager
+    finally:
+        manager.stop()
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(systemd: SystemdManager) -> Iterator[None]:
+    yield
+    systemd.systemctl("stop", "room.socket", "room.service", check=False)
+    systemd.run("rm", "-rf", DROP_IN, SAID)
+    systemd.run("bash", "-c", "rm -rf /var/lib/room.exe/rooms/* /run/room.exe/*")
+    systemd.systemctl("daemon-reload")
+    systemd.systemctl("reset-failed")
+
+
+def run_once(systemd: SystemdManager, script: str, *, besides: str = "") -> str:
+    """Run a shell script inside the unit, with its own restrictions; gives what was said."""
+    systemd.write(SCRIPT, script)
+    systemd.write(
+        DROP_IN,
+        "[Service]\nType=oneshot\nRestart=no\nRestartPreventExitStatus=\nWatchdogSec=0\nExecStart=\n"
+        f"ExecStart=/bin/bash {SCRIPT}\nStandardOutput=append:{SAID}\nStandardError=append:{SAID}\n{besides}",
+    )
+    systemd.systemctl("daemon-reload")
+    systemd.systemctl("start", "room.service", check=False)
+    return systemd.read(SAID)
+
+
+def stand_in(systemd: SystemdManager, besides: str = "") -> None:
+    systemd.write(DROP_IN, f"[Service]\nExecStart=\nExecStart={STAND_IN}\nRestartSec=0\n{besides}")
+    systemd.systemctl("daemon-reload")
+
+
+def test_the_installation_leaves_private_places_and_nothing_that_the_manager_complains_of(
+    systemd: SystemdManager,
+) -> None:
+    verified = systemd.run("systemd-analyze", "verify", "--man=no", "room.service", "room.socket")
+    assert verified.stdout + verified.stderr == ""
+    places = systemd.run(
+        "stat", "-c", "%n %U:%G %a", "/var/lib/room.exe", "/var/lib/room.exe/rooms", "/etc/room.exe/config.json"
+    )
+    assert places.stdout.splitlines() == [
+        "/var/lib/room.exe room:room 700",
+        "/var/lib/room.exe/rooms room:room 700",
+        "/etc/room.exe/config.json root:room 640",
+    ]
+    assert "/var/lib/room.exe/rooms" in systemd.run("setpriv", *AS_ROOM, ROOM_EXE, "config", "show").stdout
+
+
+AS_ROOM = ("--reuid=room", "--regid=room", "--clear-groups", "--")
+
+
+def test_the_unit_holds_what_it_says(systemd: SystemdManager) -> None:
+    """A manager leaves out what it cannot do, and says so in a log that nobody reads."""
+    said = run_once(
+        systemd,
+        """
+        grep -E '^(CapPrm|CapBnd|NoNewPrivs|Seccomp):' /proc/self/status
+        for place in / /etc /usr /home /var /var/log; do test -w $place && echo writable: $place; done
+        ls /home; ls /root
+        touch /var/lib/room.exe/new && umask && ulimit -n && ulimit -c
+        ls /dev /proc
+        stat -c %a /run/room.exe /var/log/room.exe
+        """,
+    )
+    assert re.search(r"CapPrm:\s0+\nCapBnd:\s0+\nNoNewPrivs:\s1\nSeccomp:\s2\n", said), said
+    assert "writable" not in said
+    assert said.count("Permission denied") == 2, "home directories"
+    assert "0077\n16384\n0\n" in said
+    assert not {"kmsg", "mem", "meminfo", "kcore"} & set(said.split())
+    assert said.endswith("700\n700\n")
+
+
+@pytest.mark.parametrize("unit", ["room.service", "user/room.service"])
+def test_rooms_are_sealed_and_crashes_are_understood_under_the_units_restrictions(
+    systemd: SystemdManager, unit: str
+) -> None:
+    """The user's unit, too, is run by this manager: what it restricts is what is looked at."""
+    text = (UNITS / unit).read_text().replace("%h/.local/bin/room.exe", ROOM_EXE)
+    systemd.write("/etc/systemd/system/room.service", text)
+    besides = "" if unit == "room.service" else "User=room\nEnvironment=HOME=/var/lib/room.exe\n"
+    try:
+        said = run_once(
+            systemd,
+            f"room.exe doctor; {IN_A_ROOM} <<< $'remember value: kept\\ndrill crash\\nrecall value'",
+            besides=besides,
+        )
+    finally:
+        systemd.install(UNITS / "room.service", "/etc/systemd/system/room.service")
+    assert " 0 FAIL" in said, said
+    assert "SEAL FILESYSTEM: SEALED (seccomp" in said
+    assert "SEAL TIME: SEALED (virtual clock)" in said
+    assert "ROOM CREATED: " in said
+    assert "ADDRESS: 0x0000000000000000" in said, said
+    assert "ENTITY: kept" in said
+
+
+@pytest.mark.parametrize(
+    ("restriction", "costs"),
+    [
+        ("MemoryDenyWriteExecute=yes", "FAIL SEAL TIME: VISIBLE"),
+        ("SystemCallFilter=~ptrace", "ADDRESS: UNAVAILABLE"),
+        ("SystemCallFilter=~seccomp", "ENTITY_SEAL_FAILED"),
+    ],
+)
+def test_what_the_unit_leaves_open_is_needed(systemd: SystemdManager, restriction: str, costs: str) -> None:
+    said = run_once(systemd, f"room.exe doctor; {IN_A_ROOM} <<< 'drill crash'", besides=f"{restriction}\n")
+    assert costs in said, said
+
+
+def test_the_manager_knows_when_an_owner_is_ready_reloads_and_ends(systemd: SystemdManager) -> None:
+    stand_in(systemd)
+    systemd.systemctl("start", "room.service")
+    assert systemd.shown("room.service", "ActiveState") == "active"
+    assert systemd.shown("room.service", "StatusText") == "given: nothing"
+    systemd.systemctl("reload", "room.service")
+    eventually(lambda: systemd.shown("room.service", "StatusText") == "reloaded")
+    assert systemd.shown("room.service", "ActiveState") == "active"
+    systemd.systemctl("stop", "room.service")
+    assert systemd.shown("room.service", "ActiveState") == "inactive"
+    assert systemd.shown("room.service", "Result") == "success"
+
+
+def test_an_owner_that_gives_no_sign_of_life_is_replaced(systemd: SystemdManager) -> None:
+    stand_in(systemd, "WatchdogSec=1\n")
+    systemd.systemctl("start", "room.service")
+    first = systemd.shown("room.service", "MainPID")
+    heard = "WatchdogTimestampMonotonic"
+    begun = int(systemd.shown("room.service", heard))
+    eventually(lambda: int(systemd.shown("room.service", heard)) > begun + 2_500_000, within=20)  # microseconds
+    assert systemd.shown("room.service", "MainPID") == first
+    systemd.run("touch", "/run/room.exe/deaf")
+    eventually(lambda: systemd.shown("room.service", "NRestarts") != "0", within=20)
+    assert systemd.shown("room.service", "MainPID") != first
+
+
+def test_the_first_client_starts_the_owner_and_a_restart_refuses_none(systemd: SystemdManager) -> None:
+    stand_in(systemd)
+    systemd.systemctl("start", "room.socket")
+    assert systemd.shown("room.service", "ActiveState") == "inactive"
+    control = "/var/lib/room.exe/rooms/control.sock"
+    assert systemd.run("stat", "-c", "%U:%G %a", control).stdout == "room:room 600\n"
+    inode = systemd.run("stat", "-c", "%i", control).stdout
+    for path in (f"'AF_UNIX', '{control}'", "'AF_INET', ('127.0.0.1', 9000)"):
+        assert ask(systemd, path) == "served\n"
+        assert systemd.shown("room.service", "StatusText") == "given: room.exe/AF_UNIX,room.exe/AF_INET"
+        systemd.systemctl("restart", "room.service")
+    assert ask(systemd, f"'AF_UNIX', '{control}'") == "served\n"
+    assert systemd.run("stat", "-c", "%i", control).stdout == inode
+
+
+def ask(systemd: SystemdManager, where: str) -> str:
+    """What the listener at a family and an address answers to the user of the rooms."""
+    program = (
+        "import socket; ask = lambda family, address: (s := socket.socket(getattr(socket, family)),"
+        f" s.settimeout(30), s.connect(address), print(s.recv(100).decode(), end='')); ask({where})"
+    )
+    return systemd.run("setpriv", *AS_ROOM, "/opt/test/python3", "-c", program).stdout
+
+
+def test_a_volume_of_kubernetes_holds_a_store_again_and_again(systemd: SystemdManager) -> None:
+    """The volume's top is the group's, as `fsGroup` makes it; what is in it is private all the same."""
+    systemd.run("bash", "-c", "mkdir -p /var/lib/volume; chown root:10001 /var/lib/volume; chmod 2770 /var/lib/volume")
+    as_pod = (
+        "--reuid=10001",
+        "--regid=10001",
+        "--clear-groups",
+        "--no-new-privs",
+        "--bounding-set=-all",
+        "--inh-caps=-all",
+    )
+    systemd.run("chmod", "644", "/etc/room.exe/config.json")  # a pod's own would not be the service's
+    environment = ("env", "ROOM_PERSISTENCE_PATH=/var/lib/volume/rooms", "HOME=/")
+    for count in (1, 2):
+        systemd.run("setpriv", *as_pod, "--", *environment, ROOM_EXE, "create")
+        listed = systemd.run("setpriv", *as_pod, "--", *environment, ROOM_EXE, "list", "--format", "json").stdout
+        assert len(re.findall(r'"[0-9a-f]{64}"', listed)) == count
+
+
+@pytest.mark.skipif("daemon" not in COMMANDS, reason="there is no daemon yet")
+def test_the_daemon_itself_lives_and_dies_by_the_manager(systemd: SystemdManager) -> None:
+    as_room = ("setpriv", *AS_ROOM)
+    systemd.systemctl("start", "room.service")
+    created = systemd.run(*as_room, ROOM_EXE, "create").stdout
+    room = created.splitlines()[0].removeprefix("ROOM CREATED: ")
+    before = systemd.shown("room.service", "MainPID")
+    systemd.systemctl("reload", "room.service")
+    assert systemd.shown("room.service", "ActiveState") == "active"
+    assert systemd.shown("room.service", "MainPID") == before
+    systemd.systemctl("kill", "--kill-whom=main", "--signal=KILL", "room.service")
+    eventually(
+        lambda: (
+            systemd.shown("room.service", "ActiveState") == "active"
+            and systemd.shown("room.service", "MainPID") not in (before, "0")
+        ),
+        within=30,
+    )
+    assert room in systemd.run(*as_room, ROOM_EXE, "list", "--format", "json").stdout
+    systemd.systemctl("stop", "room.service")
+    assert systemd.shown("room.service", "Result") == "success"
+
+
+def test_nothing_of_it_is_left_outside(systemd: SystemdManager) -> None:
+    assert not Path("/var/lib/room.exe").exists()
+    assert not shutil.which("room.exe", path="/usr/local/bin")
