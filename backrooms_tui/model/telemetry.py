@@ -42,8 +42,10 @@ class Telemetry:
 
     def input_refused(self, room_id: RoomId, code: str) -> None: ...
 
-    def turn_written(self, room_id: RoomId, of: QueuedInput, result: TurnResult, started: int, ended: int) -> None:
-        """A turn is durable. The entity worked on the input from `started` to `ended`."""
+    def turn_written(
+        self, room_id: RoomId, of: QueuedInput, text: str, result: TurnResult, started: int, ended: int
+    ) -> None:
+        """A turn on an input, whose `text` is at hand, is durable. The entity was at it from `started` to `ended`."""
 
     def batch_written(self, commits: int, began: int, *, synced: bool) -> None:
         """The store has written one batch."""

@@ -103,6 +103,7 @@ class Driver:
                 started,
                 started.timeout or room.record.config.timeout,
                 time.monotonic_ns(),
+                waiting.text,
                 remembers=self._engine.limits.observations,
             )
             facts = room.facts()
@@ -283,7 +284,7 @@ class Driver:
 
     def _discard(self, room: LiveRoom, waiting: Pending) -> None:
         """End an input that was running at two host deaths; its text stays in memory."""
-        turn = Turn(waiting.input, 0, time.monotonic_ns(), holds_slot=False)
+        turn = Turn(waiting.input, 0, time.monotonic_ns(), waiting.text, holds_slot=False)
         with room.lock:
             room.turn = turn
         error = lost_error(waiting.input.attempt, waiting.text)

@@ -91,7 +91,7 @@ def end_turn(
             if turn.holds_slot:
                 engine.slots.give()
             if failed is None:
-                engine.telemetry.turn_written(room.id, turn.input, result, turn.started, ended)
+                engine.telemetry.turn_written(room.id, turn.input, turn.text, result, turn.started, ended)
                 _tell(engine, room, result)
                 then()
 

@@ -21,6 +21,7 @@ class Turn:
     """Seconds from `started` to the deadline."""
     started: int
     """Monotonic nanoseconds."""
+    text: str
     said: list[Draft] = field(default_factory=list)
     outputs: int = 0
     staged: dict[str, Any] | None = None
