@@ -90,7 +90,8 @@ class Log:
     def hide(self, secret: str | None) -> None:
         """Have `***` written wherever this text would be."""
         if secret:
-            self._secrets = (*self._secrets, secret, escaped(secret))
+            once = escaped(secret)
+            self._secrets = (*self._secrets, secret, once, escaped(once))  # a list in text is escaped twice
 
     def close(self) -> None:
         """Write what waits, for a while. Idempotent."""

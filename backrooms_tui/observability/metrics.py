@@ -94,9 +94,11 @@ class Metrics(Telemetry):
 
     def families(self, service: Watched, lost: Sequence[Family]) -> list[Family]:
         """The page. `lost` is what others have counted."""
+        process = process_families()
         rooms, status = service.rooms(), service.status()
         with self._lock:
-            return [*_seed(rooms, self._totals["inputs"], self._latency), *self._own(), *_now(rooms, status), *lost]
+            counted = [*_seed(rooms, self._totals["inputs"], self._latency), *self._own()]
+        return [*counted, *_now(rooms, status), *lost, *process]
 
     def _own(self) -> list[Family]:
         totals = self._totals
