@@ -7,6 +7,7 @@ except where it says that it waits. Room arguments are full ids: `resolve` turns
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -212,12 +213,14 @@ def open_service(
     *,
     persist: bool = True,
     socket: str | None = None,
+    address: str | None = None,
     on_fault: Callable[[BaseException], None] = _print_fault,
     telemetry: Telemetry = UNWATCHED,
 ) -> OwnerService:
     """Own the configured store, for as long as the service is open. Without `persist` rooms live in memory only.
 
     `socket` is the path of the control socket that is going to be served: who finds the store owned learns it.
+    `address` is where a daemon is reached: with one, and where `persistence.fleet` says so, rooms are shared.
     `on_fault` is told, in whatever thread it happened, of exceptions that are our own bugs; rooms go on. `telemetry`
     (`observability.start` makes one) is told of all that is done. Raises StoreBusy when another process owns the
     store, StoreCorrupted, UnsafePath.
@@ -228,7 +231,8 @@ def open_service(
 
     persistence = settings.persistence
     root = store_root(settings) if persist else None
-    store = open_store(root, backend=persistence.backend, options=store_options(persistence), socket=socket)
+    options = store_options(persistence, address=None if address is None else _known_as(address))
+    store = open_store(root, backend=persistence.backend, options=options, socket=socket)
     limits = Limits(
         max_rooms=settings.limits.max_rooms,
         max_input_size=settings.limits.max_input_size,
@@ -254,6 +258,12 @@ def open_service(
         on_fault=fault,
         telemetry=telemetry,
     )
+
+
+def _known_as(address: str) -> str:
+    """An address as other machines can use it: one that stands for all of a machine's is the machine's name."""
+    host, _, port = address.rpartition(":")
+    return address if host.strip("[]:0.") else f"{os.uname().nodename}:{port}"
 
 
 def _plan(settings: Settings, root: Path) -> BackupPlan:

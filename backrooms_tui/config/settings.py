@@ -89,6 +89,10 @@ class PersistenceSettings:
     """REDIS: password; null: none."""
     key_prefix: str = "room:"
     """REDIS: beginning of every key."""
+    fleet: bool = False
+    """REDIS: whether daemons share the rooms, each room leased to one of them."""
+    lease: Annotated[float, Within(1, 300)] = 10
+    """REDIS, in a fleet: seconds after which the rooms of a silent daemon may be taken over."""
     backup: BackupSettings = BackupSettings()
 
     def __repr__(self) -> str:

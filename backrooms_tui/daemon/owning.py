@@ -60,7 +60,10 @@ def own(
         token = None if tcp is None else require_token(settings.daemon, place, tcp)
         given = next((listener.address for listener in listeners if not listener.tcp), None)
         socket = given or (str(place / SOCKET) if persist else None)
-        service = open_service(settings, persist=persist, socket=socket, on_fault=on_fault, telemetry=telemetry)
+        address = tcp or given
+        service = open_service(
+            settings, persist=persist, socket=socket, address=address, on_fault=on_fault, telemetry=telemetry
+        )
         try:
             if given is None and persist:
                 listeners.append(listen_unix(place))

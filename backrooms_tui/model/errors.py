@@ -2,7 +2,7 @@
 
 Every refusal a person can meet is a `BackroomsError` with a stable code in the words of seed 000. Faces print
 `ERROR: CODE` and the detail lines; nothing else is ever shown of an error. Exit statuses: 2 for usage, 3 for a
-store that somebody else owns, 1 for everything refused or failed.
+store or room that somebody else owns, 1 for everything refused or failed.
 """
 
 from __future__ import annotations
@@ -104,6 +104,13 @@ class RoomSuspended(BackroomsError):
 
 class RoomCorrupted(BackroomsError):
     code = "ROOM_CORRUPTED"
+
+
+class RoomLeasedElsewhere(BackroomsError):
+    """Another daemon of the fleet works in the room; the details name it and its address. Nothing was done."""
+
+    code = "ROOM_LEASED_ELSEWHERE"
+    exit_status = 3
 
 
 class IllegalTransition(BackroomsError):

@@ -32,12 +32,19 @@ class StoreOptions:
     db: int = 0
     password: str | None = None
     key_prefix: str = "room:"
+    fleet: bool = False
+    """REDIS: share the rooms with other daemons, each room leased to one of them."""
+    lease: float = 10.0
+    """REDIS, in a fleet: seconds after which a silent daemon's rooms may be taken over."""
+    address: str | None = None
+    """REDIS, in a fleet: where clients of other daemons are told to find this one."""
 
     def __repr__(self) -> str:
         return "StoreOptions"  # never the password
 
 
-def store_options(settings: PersistenceSettings) -> StoreOptions:
+def store_options(settings: PersistenceSettings, *, address: str | None = None) -> StoreOptions:
+    """Only an owner with an `address` shares rooms with others, and only if the settings say so."""
     return StoreOptions(
         settings.cache_size,
         settings.write_buffer_size,
@@ -46,6 +53,9 @@ def store_options(settings: PersistenceSettings) -> StoreOptions:
         settings.db,
         settings.password,
         settings.key_prefix,
+        settings.fleet and address is not None,
+        settings.lease,
+        address,
     )
 
 
@@ -73,6 +83,10 @@ def open_store(
     except BaseException:
         lock.release()
         raise
+    if rows.backend == "REDIS":
+        from .fleet_store import store_over
+
+        return store_over(rows, witness, lock)
     return RowStore(rows, witness, lock)
 
 
@@ -98,19 +112,17 @@ def _leveldb(root: Path, new: bool, options: StoreOptions) -> Rows:
 
 def _redis(root: Path, new: bool, options: StoreOptions) -> Rows:  # noqa: ARG001 - the contract's
     try:
+        from .redis import Server
+        from .redis_fleet import FleetRows
         from .redis_rows import RedisRows
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "redis":
             raise
         raise ConfigInvalid("BACKEND: REDIS needs the extra 'redis': pip install 'backrooms-terminal[redis]'") from None
-    return RedisRows(
-        root,
-        host=options.host,
-        port=options.port,
-        db=options.db,
-        password=options.password,
-        prefix=options.key_prefix,
-    )
+    server = Server(options.host, options.port, options.db, options.password)
+    if options.fleet:
+        return FleetRows(root, server, options.key_prefix, seconds=options.lease, address=options.address)
+    return RedisRows(root, server, options.key_prefix)
 
 
 def _filesystem(root: Path, new: bool, options: StoreOptions) -> Rows:  # noqa: ARG001 - the contract's

@@ -51,6 +51,7 @@ class Server:
     def __init__(self, host: str, port: int, db: int, password: str | None) -> None:
         """A `host` that begins with a slash is the path of a unix socket. Connects to nothing yet."""
         self.address = host if host.startswith("/") else f"{host}:{port}"
+        self.db = db
         self._shared = {
             "db": db,
             "password": password,

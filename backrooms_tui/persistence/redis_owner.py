@@ -32,6 +32,8 @@ LEASE_MS = 15_000
 _TOKENS = 8
 """Tokens remembered in the file: attempts to open that may have reached the server."""
 _TOKEN_LENGTH = 32
+FLEET = "fleet"
+"""The token of owners that are many; what is whose among them is in their leases."""
 
 
 @value
@@ -45,7 +47,8 @@ class Holder:
     token: str
 
     def told(self) -> str:
-        return f"pid {self.pid} on {scrub(self.host)}"
+        one = f"pid {self.pid} on {scrub(self.host)}"
+        return f"a fleet of daemons, {one} among them" if self.token == FLEET else one
 
 
 def read_holder(text: bytes) -> Holder | None:
@@ -68,8 +71,14 @@ class Lease:
         self.owner_key = f"{prefix}owner"
         self.keys = (f"{prefix}fence", self.owner_key)
         self.token = ""
+        self.numbered = ""
+        """What the leases of rooms say of who has them; '' where there are none."""
         self.text = b""
         """What the owner key says while it is ours."""
+        self.expiry = LEASE_MS
+        """Milliseconds for which it does when nothing renews it."""
+        self._shared = (f"{prefix}leases", f"{prefix}daemons")
+        """Of a fleet: gone when there is a single owner."""
         self._server = server
         self._file = root / "redis.owner"
         self._since = time.time_ns()
@@ -82,12 +91,14 @@ class Lease:
         text = json.dumps({name: getattr(holder, name) for name in ("host", "pid", "since", "token")}).encode()
         self._remember([*ours, token])
         with answered(self._server):
-            verdict, *held = self._server.run(TAKE, self.keys, [token, text, LEASE_MS, self.token])
+            verdict, *held = self._server.run(TAKE, [*self.keys, *self._shared], [token, text, self.expiry, self.token])
             if verdict != b"OK":
                 other = read_holder(held[0])
                 if other is None or other.host != holder.host or other.token not in ours:
                     raise self._busy(other)
-                verdict, *held = self._server.run(TAKE, self.keys, [token, text, LEASE_MS, other.token])
+                verdict, *held = self._server.run(
+                    TAKE, [*self.keys, *self._shared], [token, text, self.expiry, other.token]
+                )
                 if verdict != b"OK":
                     raise self._busy(read_holder(held[0]))
         self.token, self.text = token, text

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from backrooms_tui.model.errors import ConfigInvalid, StoreClosed, StoreFailed
+from backrooms_tui.model.errors import ConfigInvalid, RoomLeasedElsewhere, StoreClosed, StoreFailed
 from backrooms_tui.model.ids import ID_LENGTH, RoomId
 from backrooms_tui.model.room import Damage
 
@@ -24,7 +24,7 @@ from .gate import Gate
 from .records import HEADER
 from .redis import Lost, Refused, Server, Word, answered, failed
 from .redis_memory import MemoryList
-from .redis_owner import LEASE_MS, Lease, examine, read_holder
+from .redis_owner import Lease, examine, read_holder
 from .redis_scripts import BATCH, PROBE, USAGE
 from .redis_view import FixedView, Names, View, split
 
@@ -85,23 +85,29 @@ class RedisRows:
 
     backend = "REDIS"
 
-    def __init__(self, root: Path, *, host: str, port: int, db: int, password: str | None, prefix: str) -> None:
-        """Become the owner of the rooms whose keys begin with `prefix`.
+    def __init__(self, root: Path, server: Server, prefix: str) -> None:
+        """Become the owner of the rooms whose keys begin with `prefix`; `server` is this store's from now on.
 
         Raises ConfigInvalid, StoreBusy, StoreFailed, UnsafePath; then nothing is held.
         """
+        self._settle(server, prefix)
+        self._lease = Lease(server, prefix, root)
+        self._begin()
+
+    def _settle(self, server: Server, prefix: str) -> None:
         if not _PREFIX.fullmatch(prefix):
             raise ConfigInvalid("PERSISTENCE.KEY_PREFIX: must be 1 to 128 printable ASCII characters without spaces.")
         self.gate = Gate()
         self.warnings: tuple[str, ...] = ()
-        self._server = Server(host, port, db, password)
+        self._server = server
         self._names = Names(prefix)
-        self._lease = Lease(self._server, prefix, root)
         self._heads: dict[str, bytes] = {}
         """How each room's index record begins (its header, with the checksum) as last acknowledged."""
         self._renewed = 0.0
         self._rewrite_due = False
-        self.place = f"redis {self._server.address} db {db} {prefix}*"
+        self.place = f"redis {server.address} db {server.db} {prefix}*"
+
+    def _begin(self) -> None:
         try:
             self._open(full_refuses=False)
         except BaseException:
@@ -150,10 +156,11 @@ class RedisRows:
         batch.replace(room_id, timestamps, value)
 
     def write(self, batch: RedisBatch) -> None:
-        operations = _Operations(self._names, self._heads)
-        operations.add(batch)
+        operations = self._operations(batch)
         try:
             reason = self._send(operations, grows=batch.grows)
+        except RoomLeasedElsewhere:  # the server has looked, and written nothing
+            raise
         except BaseException as error:
             self.poison(f"REASON: {error}")
             if isinstance(error, Refused | Lost):
@@ -168,13 +175,25 @@ class RedisRows:
             else:
                 self._heads.pop(room_id, None)
 
-    def _send(self, operations: _Operations, *, grows: bool) -> str | None:
+    def _operations(self, batch: RedisBatch) -> Operations:
+        operations = Operations(self._names, self._heads)
+        operations.add(batch)
+        return operations
+
+    def _send(self, operations: Operations, *, grows: bool) -> str | None:
         """Give why the server's script refused a batch, if it did. Raises Refused, Lost."""
         lease = self._lease
         verdict, *where = self._server.run(
             BATCH,
-            [*lease.keys, self._names.index, self._names.destroyed, *operations.keys],
-            [lease.token, lease.text, LEASE_MS, int(grows), *operations.arguments],
+            [
+                *lease.keys,
+                self._names.index,
+                self._names.destroyed,
+                self._names.leases,
+                self._names.removed,
+                *operations.keys,
+            ],
+            [lease.token, lease.text, lease.expiry, int(grows), lease.numbered, *operations.arguments],
         )
         if verdict == b"OK":
             self._renewed = time.monotonic()
@@ -183,9 +202,15 @@ class RedisRows:
             holder = read_holder(where[0])
             return f"the rooms have another owner: {holder.told() if holder else 'unknown'}"
         told = keys.printable(where[0])
+        if verdict == b"LEASED":
+            raise self._refusal(RoomId(told))
         if verdict == b"TYPE":
             return f"{told} holds another kind of value"
         return f"{told} is not as it was left"
+
+    def _refusal(self, room_id: RoomId) -> RoomLeasedElsewhere:
+        """For a room that is not ours to write to."""
+        return RoomLeasedElsewhere(f"ROOM: {room_id}")
 
     def keep(self) -> None:
         self._rewrite()
@@ -193,7 +218,7 @@ class RedisRows:
             return
         token = self._lease.token
         with suppress(Refused, Lost):  # a server that is away is met by the next write
-            reason = self._send(_Operations(self._names, {}), grows=False)
+            reason = self._send(Operations(self._names, {}), grows=False)
             if reason is not None and token == self._lease.token:
                 self.poison(f"REASON: {reason}")
 
@@ -230,6 +255,12 @@ class RedisRows:
         self._open(full_refuses=True)
         self.gate.open()
 
+    def cuts(self) -> dict[RoomId, bytes]:
+        """Rooms whose history was ended or begun anew in living memory, each with when."""
+        with answered(self._server):
+            told = self._server.command("HGETALL", self._names.removed)
+        return {RoomId(room.decode()): at for room, at in zip(told[::2], told[1::2], strict=True)}
+
     def locate(self, key: bytes, offset: int) -> tuple[str, int]:
         kind, room_id, number = split(key)
         name = self._names.shown(key)
@@ -255,7 +286,7 @@ class RedisRows:
     def _nobodys(self, found: Sequence[bytes]) -> Iterator[Damage]:
         rooms = {*self._server.command("HKEYS", self._names.index)}
         rooms.update(self._server.command("SMEMBERS", self._names.destroyed))
-        ours = {*self._lease.keys, self._names.index, self._names.destroyed}
+        ours = {*self._lease.keys, *self._names.shared}
         for name in map(keys.printable, found):
             room_id, _, kind = name.removeprefix(self._names.prefix).partition(":")
             known = len(room_id) == ID_LENGTH and room_id.encode() in rooms and kind in Names.KINDS
@@ -276,7 +307,7 @@ class RedisRows:
         self._server.disconnect()
 
 
-class _Operations:
+class Operations:
     """A batch in the words of the script."""
 
     def __init__(self, names: Names, heads: dict[str, bytes]) -> None:
@@ -290,15 +321,15 @@ class _Operations:
     def add(self, batch: RedisBatch) -> None:
         for room_id in batch.swept:
             for kind in Names.KINDS:
-                self._say("s", self._number(room_id, kind))
+                self.say("s", self._number(room_id, kind))
         for key, value in batch.changes.items():
             self._change(key, value)
         for room_id, first, last, count, becomes in batch.runs:
             ends = (first.to_bytes(8, "big"), last.to_bytes(8, "big"))
-            self._say("R", self._number(room_id, "memory"), count, *ends, becomes)
+            self.say("R", self._number(room_id, "memory"), count, *ends, becomes)
         for room_id, rows in batch.memory.items():
             if rows:
-                self._say("M", self._number(room_id, "memory"), len(rows), *rows.values())
+                self.say("M", self._number(room_id, "memory"), len(rows), *rows.values())
 
     def _change(self, key: bytes, value: bytes | None) -> None:
         kind, room_id, number = split(key)
@@ -307,7 +338,7 @@ class _Operations:
             self.heads_after[room_id] = value[:HEADER] if value else b""
             self._put_or_remove("I", value, room_id, guard)
         elif kind == "destroyed":
-            self._say("x" if value is None else "X", room_id)
+            self.say("x" if value is None else "X", room_id)
         elif kind == "queue":
             self._put_or_remove("Q", value, self._number(room_id, kind), number)
         else:
@@ -315,17 +346,17 @@ class _Operations:
 
     def _put_or_remove(self, word: str, value: bytes | None, *where: Word) -> None:
         if value is None:
-            self._say(word.lower(), *where)
+            self.say(word.lower(), *where)
         else:
-            self._say(word, *where, value)
+            self.say(word, *where, value)
 
-    def _say(self, *words: Word) -> None:
+    def say(self, *words: Word) -> None:
         self.arguments += words
 
     def _number(self, room_id: str, kind: str) -> int:
-        """The number by which an operation names a key; the first four are everybody's."""
+        """The number by which an operation names a key; the first six are everybody's."""
         name = self._names.of(room_id, kind)
         if name not in self._numbers:
             self.keys.append(name)
-            self._numbers[name] = len(self.keys) + 4
+            self._numbers[name] = len(self.keys) + 6
         return self._numbers[name]

@@ -20,7 +20,7 @@ class Script(NamedTuple):
     """What the server knows it by."""
 
 
-def _script(*parts: str) -> Script:
+def script(*parts: str) -> Script:
     text = "".join(parts)
     return Script(text, sha1(text.encode()).hexdigest())  # noqa: S324 - the protocol's
 
@@ -79,7 +79,7 @@ local function find(key, length, high, low, avoid)
 end
 """
 
-WALK = _script(
+WALK = script(
     _STAMPS,
     r"""
 -- Some rows of a memory around a timestamp, with their neighbour, which proves that the search came out right.
@@ -109,18 +109,20 @@ return {at, first, redis.call('LRANGE', key, first, last)}
 """,
 )
 
-BATCH = _script(
+BATCH = script(
     _STAMPS,
     r"""
--- One batch. KEYS: fence, owner, index, destroyed, and whatever the operations name by number.
--- ARGV: token, owner, its time to live (ms), whether a full server must refuse it, then operations:
+-- One batch. KEYS: fence, owner, index, destroyed, leases, removed, and whatever the operations name by number.
+-- ARGV: token, owner, its time to live (ms), whether a full server must refuse it, the daemon's number and name (''
+-- for a single owner), then operations:
+--   L id | N id                      a room whose lease must be ours; one that is new, and becomes ours
 --   I id guard value | i id guard    the index record is put, removed; guard is the head of the one it replaces
 --   X id | x id                      marked, unmarked as destroyed
 --   S key value | s key              a value is put; a key and all in it removed
 --   Q key seq value | q key seq      a queued input is put, removed
 --   M key n row...                   memory goes on
 --   R key n first last row           rows from one timestamp to another become one, or ('') none
-local length = {I = 4, i = 3, X = 2, x = 2, S = 3, s = 2, Q = 4, q = 3, R = 6}
+local length = {L = 2, N = 2, I = 4, i = 3, X = 2, x = 2, S = 3, s = 2, Q = 4, q = 3, R = 6}
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {'FENCED', redis.call('GET', KEYS[2]) or ''} end
 
 local function is(key, type)
@@ -144,6 +146,15 @@ local function place(key, wanted)
 end
 
 local check = {}
+function check.L(at)
+  if redis.call('HGET', KEYS[5], ARGV[at + 1]) ~= ARGV[5] then return 'LEASED', ARGV[at + 1] end
+end
+function check.N(at)
+  local held = redis.call('HGET', KEYS[5], ARGV[at + 1])
+  if (held and held ~= ARGV[5]) or redis.call('HEXISTS', KEYS[3], ARGV[at + 1]) == 1 then
+    return 'LEASED', ARGV[at + 1]
+  end
+end
 function check.I(at)
   local found = redis.call('HGET', KEYS[3], ARGV[at + 1]) or ''
   if found:sub(1, 8) ~= ARGV[at + 2] then return 'STALE', ARGV[at + 1] end
@@ -174,7 +185,7 @@ local function step(at)
   return length[ARGV[at]] or 3 + tonumber(ARGV[at + 2])
 end
 
-local at = 5
+local at = 6
 while at <= #ARGV do
   local verdict = check[ARGV[at]]
   if verdict then
@@ -190,8 +201,13 @@ redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
 
 local gone, holes = 'gone:' .. ARGV[1], {}
 local act = {}
+function act.L() end
+function act.N(at) redis.call('HSET', KEYS[5], ARGV[at + 1], ARGV[5]) end
 function act.I(at) redis.call('HSET', KEYS[3], ARGV[at + 1], ARGV[at + 3]) end
-function act.i(at) redis.call('HDEL', KEYS[3], ARGV[at + 1]) end
+function act.i(at)
+  redis.call('HDEL', KEYS[3], ARGV[at + 1])
+  if ARGV[5] ~= '' then redis.call('HSET', KEYS[6], ARGV[at + 1], redis.call('TIME')[1]) end
+end
 function act.X(at) redis.call('SADD', KEYS[4], ARGV[at + 1]) end
 function act.x(at) redis.call('SREM', KEYS[4], ARGV[at + 1]) end
 function act.S(at) redis.call('SET', KEYS[tonumber(ARGV[at + 1])], ARGV[at + 2]) end
@@ -214,7 +230,7 @@ function act.R(at)
   holes[key] = (holes[key] or 0) + run[2] - run[1] + (keep and 0 or 1)
 end
 
-at = 5
+at = 6
 while at <= #ARGV do
   act[ARGV[at]](at)
   at = at + step(at)
@@ -226,26 +242,27 @@ return {'OK'}
 """,
 )
 
-TAKE = _script(r"""
--- Become the owner. KEYS: fence, owner. ARGV: new token, owner, its time to live (ms), the token that may be replaced
--- although its owner seems to live. A full server must not refuse: rooms are read and removed there, too.
+TAKE = script(r"""
+-- Become the owner. KEYS: fence, owner, leases, daemons. ARGV: new token, owner, its time to live (ms), the token that
+-- may be replaced although its owner seems to live. No lease outlives that. A full server must not refuse: rooms are
+-- read and removed there, too.
 local found = redis.call('TYPE', KEYS[2]).ok
 if found ~= 'string' and found ~= 'none' then return {'HELD', ''} end
 local held = redis.call('GET', KEYS[2])
 if held and redis.call('GET', KEYS[1]) ~= ARGV[4] then return {'HELD', held} end
-redis.call('DEL', KEYS[2])
+redis.call('DEL', KEYS[2], KEYS[3], KEYS[4])
 redis.call('SET', KEYS[1], ARGV[1])
 redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
 return {'OK'}
 """)
 
-LEAVE = _script(r"""
--- Be the owner no longer. KEYS: fence, owner. ARGV: token.
+LEAVE = script(r"""
+-- Be the owner no longer. KEYS: fence, owner, ... ARGV: token.
 if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[2]) end
 return {'OK'}
 """)
 
-PROBE = _script(r"""
+PROBE = script(r"""
 -- Do once, to keys that are nobody's, all that a batch does. KEYS: a value, a list, a hash, a set. ARGV: whether a full
 -- server must refuse it.
 if ARGV[1] == '0' then redis.call('DEL', KEYS[1]) end
@@ -265,7 +282,7 @@ redis.call('DEL', unpack(KEYS))
 return {'OK'}
 """)
 
-USAGE = _script(r"""
+USAGE = script(r"""
 -- What rooms take of the server's memory. KEYS: index, destroyed. ARGV: prefix.
 local total = 0
 local function add(key) total = total + (redis.call('MEMORY', 'USAGE', key) or 0) end

@@ -37,6 +37,15 @@ class Names:
         self.prefix = prefix
         self.index = f"{prefix}index"
         self.destroyed = f"{prefix}destroyed"
+        self.leases = f"{prefix}leases"
+        self.daemons = f"{prefix}daemons"
+        self.number = f"{prefix}number"
+        self.removed = f"{prefix}removed"
+
+    @property
+    def shared(self) -> frozenset[str]:
+        """Keys that are no room's."""
+        return frozenset((self.index, self.destroyed, self.leases, self.daemons, self.number, self.removed))
 
     def of(self, room_id: str, kind: str) -> str:
         return f"{self.prefix}{room_id}:{kind}"

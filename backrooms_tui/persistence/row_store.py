@@ -21,6 +21,7 @@ from . import keys
 from .checking import check_room, held_against, read_queue, read_record, read_snapshot, ruin
 from .damage import DamageFound, damage
 from .expecting import admit
+from .leases import Fleet
 from .owner_lock import OwnerLock
 from .pages import entry_at, read_after, read_before
 from .records import Damaged
@@ -60,6 +61,10 @@ class RowStore:
         with self._rows.reading() as view:
             if any(True for _ in self._shared(view, keys.INDEX)):
                 self._witness.require()
+
+    @property
+    def fleet(self) -> Fleet | None:
+        return None
 
     def load(self) -> StoreContents:
         self._end_destructions()

@@ -20,6 +20,8 @@ from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.room import Damage, QueuedInput, RoomRecord
 from backrooms_tui.model.value import value
 
+from .leases import Fleet
+
 MemoryRow = tuple[int, bytes]
 """Timestamp of the (last) entry, and the record or segment."""
 
@@ -89,6 +91,11 @@ class RoomStore(Protocol):
     @property
     def warnings(self) -> tuple[str, ...]:
         """Complete lines for people: where what is acknowledged is less safe than promised."""
+        ...
+
+    @property
+    def fleet(self) -> Fleet | None:
+        """What it can do where other daemons share its rooms; None where this owner is the only one."""
         ...
 
     def load(self) -> StoreContents:

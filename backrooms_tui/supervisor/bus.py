@@ -84,6 +84,10 @@ class EventBus:
         with self._lock:
             self._subscriptions = tuple(s for s in self._subscriptions if s is not subscription)
 
+    @property
+    def watched(self) -> bool:
+        return bool(self._subscriptions)
+
     def publish(self, event: Event) -> None:
         self.telemetry.event(event)
         for subscription in self._subscriptions:

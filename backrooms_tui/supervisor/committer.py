@@ -16,7 +16,14 @@ import threading
 import time
 from collections.abc import Callable
 
-from backrooms_tui.model.errors import BackroomsError, RoomExists, SequenceConflict, StoreFailed
+from backrooms_tui.model.errors import (
+    BackroomsError,
+    RoomExists,
+    RoomLeasedElsewhere,
+    RoomNotFound,
+    SequenceConflict,
+    StoreFailed,
+)
 from backrooms_tui.model.telemetry import UNWATCHED, Telemetry
 from backrooms_tui.persistence.store import RoomCommit, RoomStore
 
@@ -30,7 +37,7 @@ class Overtaken(StoreFailed):
     """Between two steps of the same work a write failed: re-opening the store has ended what the first one began."""
 
 
-_REFUSALS = (SequenceConflict, RoomExists, Overtaken)
+_REFUSALS = (SequenceConflict, RoomExists, RoomLeasedElsewhere, RoomNotFound, Overtaken)
 """Nothing was written, and the handle is well."""
 
 
@@ -279,6 +286,20 @@ class Committer:
         """
         for ticket in tickets:
             if ticket.commit is not None and ticket.commit.entries:
-                stored = self._store.stored_tail(ticket.commit.record.id)
-                return stored is not None and stored.seq >= ticket.commit.record.tail.seq
+                return self._there(ticket.commit)
         return False
+
+    def _there(self, commit: RoomCommit) -> bool:
+        """Whether these entries are in memory, and not another owner's in their places."""
+        room_id, tail = commit.record.id, commit.record.tail
+        stored = self._store.stored_tail(room_id)
+        if stored is None or stored.seq < tail.seq:
+            return False
+        if stored == tail:
+            return True
+        try:
+            found = self._store.entry(room_id, tail.timestamp)
+        except BackroomsError:
+            return False
+        last = commit.entries[-1].entry
+        return (found.seq, found.type, found.content) == (last.seq, last.type, last.content)

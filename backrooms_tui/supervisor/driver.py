@@ -329,10 +329,5 @@ class Driver:
             if turn is not None and not turn.ended:
                 self._turns -= 1
                 self._engine.slots.give()
-            room.record, room.turn, room.loaded = record, None, False
-            room.queue.clear()
-            room.held.clear()
-            room.durable_seq = record.tail.seq
-            room.receipts = None
-            room.changed.notify_all()
+            room.adopt(record)
         then()

@@ -84,6 +84,10 @@ def end_turn(
     latency = ended - turn.started
     turn.ended = True
     with room.lock:
+        if room.foreign:  # lost while it ran; whoever has the room runs the input
+            if turn.holds_slot:
+                engine.slots.give()
+            return
         commit = _seal(room, turn, turn.drafts(outcome, latency, error), outcome, latency, snapshot=snapshot)
         result = TurnResult(turn.seq, outcome, tuple(e.entry for e in commit.entries), latency / 1e9)
 

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from backrooms_tui.model import ids
 from backrooms_tui.model.errors import IllegalTransition, MaxRoomsExceeded, RoomCorrupted, RoomExists, RoomNotFound
@@ -17,6 +18,9 @@ from backrooms_tui.persistence.store import RoomStore
 from .loading import damage_of, load_room
 from .room import LiveRoom
 
+if TYPE_CHECKING:
+    from .tenancy import Tenancy
+
 
 class Registry:
     """Thread-safe. Holds rooms oldest first."""
@@ -27,6 +31,8 @@ class Registry:
         self._lock = threading.Lock()
         self._reserved: set[RoomId] = set()
         """Rooms that are being put in and are not there yet."""
+        self.tenancy: Tenancy | None = None
+        """Set by the supervisor where other daemons share the rooms."""
         self._rooms: dict[RoomId, LiveRoom] = {r.id: _found(r) for r in store.load().records}
 
     def __len__(self) -> int:
@@ -36,14 +42,25 @@ class Registry:
         with self._lock:
             return list(self._rooms.values())
 
+    def shown(self) -> list[LiveRoom]:
+        """All rooms as a list shows them: those of other daemons as they are now."""
+        if self.tenancy is None:
+            return self.all()
+        self.tenancy.look()
+        return sorted(self.all(), key=lambda room: (room.record.created_at, room.id))
+
     def get(self, room_id: RoomId) -> LiveRoom:
         """Raises RoomNotFound."""
         room = self._rooms.get(room_id)
+        if room is None and self.tenancy is not None:
+            room = self.tenancy.find(room_id)
         if room is None:
             raise RoomNotFound(f"ROOM: {room_id}")
         return room
 
     def resolve(self, handle: str) -> RoomId:
+        if self.tenancy is not None:
+            self.tenancy.look()
         with self._lock:
             return ids.resolve(handle, self._rooms)
 
@@ -54,7 +71,8 @@ class Registry:
             self._rooms[room.id] = room
 
     def _require_place(self) -> None:
-        if len(self._rooms) + len(self._reserved) >= self._max_rooms:
+        ours = sum(not room.foreign for room in self._rooms.values()) if self.tenancy is not None else len(self._rooms)
+        if ours + len(self._reserved) >= self._max_rooms:
             raise MaxRoomsExceeded(f"MAX: {self._max_rooms} rooms")
 
     @contextmanager
@@ -86,26 +104,48 @@ class Registry:
             room.halted = room.gone = True
             room.changed.notify_all()
 
-    def placed(self, record: RoomRecord) -> LiveRoom:
-        """The room that has been put in."""
+    def placed(self, record: RoomRecord, *, foreign: bool = False) -> LiveRoom:
+        """The room that has been put in, or that another daemon has made."""
+        room = LiveRoom(record)
+        room.foreign = foreign
         with self._lock:
-            return self._rooms.setdefault(record.id, LiveRoom(record))
+            return self._rooms.setdefault(record.id, room)
 
     def remove(self, room_id: RoomId) -> None:
         with self._lock:
             self._rooms.pop(room_id, None)
 
-    def open(self, room_id: RoomId) -> LiveRoom:
-        """Give a room that is loaded and takes input. Raises RoomNotFound, RoomSuspended, RoomCorrupted."""
-        room = self.loaded(room_id)
+    def open(self, room_id: RoomId, *, watching: bool = False) -> LiveRoom:
+        """Give a room that is loaded and takes input, though not from who is only `watching`. Raises RoomNotFound,
+        RoomSuspended, RoomCorrupted, RoomLeasedElsewhere.
+        """
+        room = self.loaded(room_id) if watching else self.ours(room_id)
         with room.lock:
             room.require_open()
         return room
 
-    def loaded(self, room_id: RoomId) -> LiveRoom:
-        """Give a room with its queue and state read; a damaged one becomes CORRUPTED. Raises RoomNotFound."""
+    def taken(self, room_id: RoomId) -> LiveRoom:
+        """Give a room that is this owner's to write to. Raises RoomNotFound, RoomLeasedElsewhere."""
         room = self.get(room_id)
-        if not room.loaded and room.record.damage is None:
+        if self.tenancy is not None:
+            self.tenancy.take(room)
+        return room
+
+    def ours(self, room_id: RoomId) -> LiveRoom:
+        """Like `taken`, and loaded."""
+        self.taken(room_id)
+        return self.loaded(room_id)
+
+    def loaded(self, room_id: RoomId) -> LiveRoom:
+        """Give a room with its queue and state read; a damaged one becomes CORRUPTED. One of another daemon is as it
+        is stored now, with nothing read. Raises RoomNotFound.
+        """
+        room = self.get(room_id)
+        if room.foreign and self.tenancy is not None:
+            self.tenancy.update(room)
+            if room.gone:
+                raise RoomNotFound(f"ROOM: {room_id}")
+        elif not room.loaded and room.record.damage is None:
             damage = load_room(self._store, room, now=time.time_ns())
             if damage is not None:
                 self.corrupt(room, damage)
@@ -132,12 +172,19 @@ class Registry:
     def reload(self) -> list[tuple[LiveRoom, RoomRecord]]:
         """After a failed write: pair the rooms with what the store truly holds; add and drop rooms accordingly."""
         records = {record.id: record for record in self._store.load().records}
+        fleet = self._store.fleet
         with self._lock:
             for room_id in set(self._rooms) - set(records):
                 self._rooms.pop(room_id).gone = True
             for room_id in records.keys() - set(self._rooms):
                 self._rooms[room_id] = _found(records[room_id])
-            return [(room, records[room.id]) for room in self._rooms.values()]
+            rooms = list(self._rooms.values())
+        for room in rooms:
+            with room.lock:
+                room.foreign = fleet is not None and not fleet.holds(room.id)
+                if room.foreign and not room.loaded:
+                    room.record = records[room.id]
+        return [(room, records[room.id]) for room in rooms if room.loaded or not room.foreign]
 
 
 def _found(record: RoomRecord) -> LiveRoom:

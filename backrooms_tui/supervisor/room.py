@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from backrooms_tui.model.entries import Draft
-from backrooms_tui.model.errors import BackroomsError, RoomCorrupted, RoomSuspended
+from backrooms_tui.model.errors import BackroomsError, RoomCorrupted, RoomLeasedElsewhere, RoomSuspended
 from backrooms_tui.model.events import Event
 from backrooms_tui.model.ids import RoomId, new_room_id
 from backrooms_tui.model.room import Creation, Damage, QueuedInput, RoomConfig, RoomRecord
@@ -101,6 +101,8 @@ class LiveRoom:
         self.halted = False
         """No new turn may start: the room is being suspended, destroyed, or the owner is closing."""
         self.gone = False
+        self.foreign = False
+        """Another daemon's to write to, or nobody's yet: the record is what was stored when somebody last looked."""
         self.blocked = False
         """No new turn may start: the room's memory is being compacted, or put in. One at a time does that."""
         self.held_up = False
@@ -145,8 +147,11 @@ class LiveRoom:
     ) -> RoomCommit:
         """Put drafts onto the tail and changes into the record; gives the commit to queue before the lock is let go.
 
-        `freed` bytes, and `freed_plain` uncompressed ones, leave memory by the compactions.
+        `freed` bytes, and `freed_plain` uncompressed ones, leave memory by the compactions. Raises RoomLeasedElsewhere
+        for a room that is not ours: what is sealed onto an old record would never fit.
         """
+        if self.foreign:
+            raise RoomLeasedElsewhere(f"ROOM: {self.id}")
         expected = self.record.tail
         entries: tuple[SealedEntry, ...] = ()
         tail = expected
@@ -194,6 +199,15 @@ class LiveRoom:
         """Mark the room CORRUPTED in memory; its bytes stay as they are."""
         self.record = self.record.with_(state=transition(self.record.state, Verb.CORRUPT), damage=damage)
         self.halted = True
+        self.changed.notify_all()
+
+    def adopt(self, record: RoomRecord) -> None:
+        """Believe what is stored, and nothing else. Under the lock."""
+        self.record, self.turn, self.loaded = record, None, False
+        self.queue.clear()
+        self.held.clear()
+        self.durable_seq = record.tail.seq
+        self.receipts = None
         self.changed.notify_all()
 
     def renew(self) -> None:

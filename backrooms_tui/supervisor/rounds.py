@@ -88,7 +88,7 @@ class Rounds:
     def _go_round(self) -> None:
         rooms = self._registry.all()
         for room in rooms:
-            if room.record.state is not RoomState.CORRUPTED:
+            if room.record.state is not RoomState.CORRUPTED and not room.foreign:
                 self._back_up(room.record)
         # What a damaged room can be rebuilt from stays, however old it is.
         damaged = [room.id for room in rooms if room.record.state is RoomState.CORRUPTED]

@@ -104,6 +104,12 @@ class Supervisor:
         self._rounds: Rounds | None = None
         if plan is not None and plan.enabled:
             self._rounds = Rounds(self._engine, self._registry, self._archivist, plan, on_fault=on_fault)
+        if store.fleet is not None:
+            from .tenancy import Tenancy
+
+            self._registry.tenancy = Tenancy(
+                store.fleet, self._engine, self._registry, halt=self._forget, kick=self._kick
+            )
         self._upkeep = Upkeep(store, self._engine, self._registry, self._crew)
         self._keeper = Keeper(often=self._upkeep.often, every_second=self._upkeep.every_second, on_fault=on_fault)
         self._close_lock = threading.Lock()
@@ -117,7 +123,7 @@ class Supervisor:
         return self._registry.resolve(handle)
 
     def rooms(self) -> list[RoomView]:
-        return [room.view() for room in self._registry.all()]
+        return [room.view() for room in self._registry.shown()]
 
     def room(self, room_id: RoomId) -> RoomView:
         return self._registry.loaded(room_id).view()
@@ -187,7 +193,7 @@ class Supervisor:
         return room.view()
 
     def enter(self, room_id: RoomId, *, read_only: bool = False, visitor: Visitor | None = None) -> RoomView:
-        room = self._registry.open(room_id)
+        room = self._registry.open(room_id, watching=read_only)
         if not read_only:
             if room.record.state is RoomState.IDLE:
                 self._engine.write(room, lambda: room.seal(state=transition(room.record.state, Verb.WAKE)))
@@ -201,7 +207,7 @@ class Supervisor:
         presence.go(room, visitor or presence.ourselves())
         with room.lock:
             rests = room.record.state is RoomState.ACTIVE and not room.queue and presence.deserted(room)
-        if rests and not was_deserted:
+        if rests and not was_deserted and not room.foreign:
             self._engine.write(room, lambda: room.seal(state=transition(room.record.state, Verb.REST)))
         return self._told(room)
 
@@ -214,7 +220,7 @@ class Supervisor:
         return self._registry.get(room_id).present
 
     def suspend(self, room_id: RoomId, *, by: str) -> RoomView:
-        room = self._registry.loaded(room_id)
+        room = self._registry.ours(room_id)
         with room.changed:
             state = transition(room.record.state, Verb.SUSPEND)
             room.halted = True
@@ -233,7 +239,7 @@ class Supervisor:
         return room.view()
 
     def resume(self, room_id: RoomId, *, by: str) -> RoomView:
-        room = self._registry.loaded(room_id)
+        room = self._registry.ours(room_id)
         draft = Draft(EntryType.STATE_CHANGE, "RESUMED", {Meta.EVENT: "resumed", Meta.BY: by})
 
         def seal() -> RoomCommit:
@@ -247,9 +253,10 @@ class Supervisor:
         return room.view()
 
     def destroy(self, room_id: RoomId, *, confirm: str) -> None:
-        room = self._registry.get(room_id)
+        self._registry.get(room_id)
         if confirm != room_id:
             raise ConfirmationMismatch("THE TYPED ID IS NOT THE ROOM'S ID")
+        room = self._registry.taken(room_id)
         self._registry.release(room)
         self._halt(room)
         try:
@@ -272,7 +279,7 @@ class Supervisor:
         request_id: str | None = None,
         timeout: float | None = None,
     ) -> Receipt:
-        room = self._registry.loaded(room_id)
+        room = self._registry.ours(room_id)
         try:
             return accept(
                 self._engine,
@@ -300,13 +307,15 @@ class Supervisor:
         if self._rounds is not None:
             self._rounds.start()
         for room in self._registry.all():
-            if room.record.queued and room.record.state in (RoomState.ACTIVE, RoomState.IDLE):
+            if room.record.queued and room.working and not room.foreign:
                 self._driver(self._registry.loaded(room.id)).kick(room)
+        if self._registry.tenancy is not None:
+            self._registry.tenancy.claim()
 
     # Long verbs.
 
     def compact(self, room_id: RoomId, progress: Progress = quiet) -> CompressionReport:
-        return self._engine.compactor.compact(self._registry.loaded(room_id), progress)
+        return self._engine.compactor.compact(self._registry.ours(room_id), progress)
 
     def export(self, room_id: RoomId, spec: ExportSpec, sink: BinaryIO, progress: Progress = quiet) -> ExportReport:
         return self._archivist.export(room_id, spec, sink, progress)
@@ -376,11 +385,15 @@ class Supervisor:
     def _halt(self, room: LiveRoom) -> None:
         self._post_halt(room).wait(HALT_SECONDS)
 
+    def _forget(self, room: LiveRoom, record: RoomRecord | None = None) -> None:
+        """Have a room forget everything but its record, and part with its process."""
+        done = threading.Event()
+        self._driver(room).reset(room, record or room.record, done.set)
+        done.wait(HALT_SECONDS)
+
     def _renew(self, room: LiveRoom, record: RoomRecord) -> None:
         """Have a room that has been put in or recovered begin anew from its record."""
-        done = threading.Event()
-        self._driver(room).reset(room, record, done.set)
-        done.wait(HALT_SECONDS)
+        self._forget(room, record)
         with room.lock:
             room.renew()
         if self._stays and record.queued:

@@ -22,6 +22,8 @@ class Upkeep:
         self._crew = crew
 
     def often(self) -> None:
+        if self._registry.tenancy is not None:
+            self._registry.tenancy.follow()
         if self._store.witness_due():
             self._store.write_witness()
 
@@ -31,19 +33,23 @@ class Upkeep:
             self._store.write_witness()
             self.write_dirty()
             self._rest_idle()
+        if self._registry.tenancy is not None and self._engine.bus.watched:
+            self._registry.tenancy.look()
         for room in self._engine.surplus():
             self._crew.driver(room).retire(room)
 
     def write_dirty(self) -> None:
         """Write the records that hold changes which no commit has taken along."""
         for room in self._registry.all():
-            if room.dirty and not room.blocked:
+            if room.dirty and not room.blocked and not room.foreign:
                 with room.lock:
                     self._engine.enqueue(room, room.seal(), sync=False)
 
     def _rest_idle(self) -> None:
         before = time.time_ns() - int(self._engine.limits.idle_after * 1e9)
         for room in self._registry.all():
+            if room.foreign:
+                continue
             if room.record.state is RoomState.ACTIVE and room.record.last_active < before and not room.record.queued:
                 with room.lock:
                     commit = room.seal(state=transition(room.record.state, Verb.REST))

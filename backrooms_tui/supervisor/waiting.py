@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from backrooms_tui.model.entries import MemoryEntry, Meta
+from backrooms_tui.model.errors import RoomLeasedElsewhere
 from backrooms_tui.model.views import Receipt, TurnResult
 from backrooms_tui.persistence.store import RoomStore
 
@@ -13,12 +14,13 @@ PAGE = 256
 
 def await_turn(store: RoomStore, room: LiveRoom, receipt: Receipt, timeout: float | None) -> TurnResult | None:
     """Give the result of an accepted input; None when `timeout` seconds pass, or when the room stops working on
-    inputs (suspended, corrupted, destroyed) before it has ended.
+    inputs (suspended, corrupted, destroyed) before it has ended. Raises RoomLeasedElsewhere when another daemon has it
+    and has not ended the input yet.
     """
 
     def over() -> bool:
         ended = room.loaded and not room.pending(receipt.seq)
-        return receipt.seq in room.results or ended or room.gone or not room.working
+        return receipt.seq in room.results or ended or room.gone or room.foreign or not room.working
 
     with room.changed:
         if not room.changed.wait_for(over, timeout):
@@ -27,7 +29,11 @@ def await_turn(store: RoomStore, room: LiveRoom, receipt: Receipt, timeout: floa
             return room.results[receipt.seq]
         if room.gone or room.pending(receipt.seq):
             return None
-    return _from_memory(store, receipt)
+        foreign = room.foreign
+    result = _from_memory(store, receipt)
+    if result is None and foreign:
+        raise RoomLeasedElsewhere(f"ROOM: {room.id}")
+    return result
 
 
 def _from_memory(store: RoomStore, receipt: Receipt) -> TurnResult | None:
