@@ -24,6 +24,15 @@ ROOM_EXE = "/usr/local/bin/room.exe"
 SAID = "/var/log/said"
 SCRIPT = "/usr/local/lib/script"
 IN_A_ROOM = "room.exe create; room.exe enter $(room.exe list --format json | grep -oE '[0-9a-f]{64}' | head -1)"
+AS_ROOM = ("--reuid=room", "--regid=room", "--clear-groups", "--")
+AS_POD = (
+    "--reuid=10001",
+    "--regid=10001",
+    "--clear-groups",
+    "--no-new-privs",
+    "--bounding-set=-all",
+    "--inh-caps=-all",
+)
 STAND_IN = f"/opt/test/python3 {CHECKOUT}/tests/integration/stand_in_owner.py"
 """Where the real owner is not what a test is about."""
 
@@ -87,9 +96,6 @@ def test_the_installation_leaves_private_places_and_nothing_that_the_manager_com
         "/etc/room.exe/config.json root:room 640",
     ]
     assert "/var/lib/room.exe/rooms" in systemd.run("setpriv", *AS_ROOM, ROOM_EXE, "config", "show").stdout
-
-
-AS_ROOM = ("--reuid=room", "--regid=room", "--clear-groups", "--")
 
 
 def test_the_unit_holds_what_it_says(systemd: SystemdManager) -> None:
@@ -203,20 +209,28 @@ def ask(systemd: SystemdManager, where: str) -> str:
 def test_a_volume_of_kubernetes_holds_a_store_again_and_again(systemd: SystemdManager) -> None:
     """The volume's top is the group's, as `fsGroup` makes it; what is in it is private all the same."""
     systemd.run("bash", "-c", "mkdir -p /var/lib/volume; chown root:10001 /var/lib/volume; chmod 2770 /var/lib/volume")
-    as_pod = (
-        "--reuid=10001",
-        "--regid=10001",
-        "--clear-groups",
-        "--no-new-privs",
-        "--bounding-set=-all",
-        "--inh-caps=-all",
-    )
     systemd.run("chmod", "644", "/etc/room.exe/config.json")  # a pod's own would not be the service's
     environment = ("env", "ROOM_PERSISTENCE_PATH=/var/lib/volume/rooms", "HOME=/")
     for count in (1, 2):
-        systemd.run("setpriv", *as_pod, "--", *environment, ROOM_EXE, "create")
-        listed = systemd.run("setpriv", *as_pod, "--", *environment, ROOM_EXE, "list", "--format", "json").stdout
+        systemd.run("setpriv", *AS_POD, "--", *environment, ROOM_EXE, "create")
+        listed = systemd.run("setpriv", *AS_POD, "--", *environment, ROOM_EXE, "list", "--format", "json").stdout
         assert len(re.findall(r'"[0-9a-f]{64}"', listed)) == count
+
+
+@pytest.mark.parametrize(("owner", "mode"), [("root:10001", "440"), ("10001:10001", "400")])
+def test_a_token_is_taken_as_each_way_of_deploying_mounts_it(systemd: SystemdManager, owner: str, mode: str) -> None:
+    """Kubernetes: root's, for the group, behind a link. Docker and systemd: a file of the user."""
+    systemd.run(
+        "bash",
+        "-c",
+        "mkdir -p /run/secrets/..data; cd /run/secrets; rm -f ..data/token; echo 0123456789abcdef > ..data/token;"
+        f" chown {owner} ..data/token; chmod {mode} ..data/token; ln -sf ..data/token token",
+    )
+    program = (
+        "from backrooms_tui.daemon.listening import read_token; from pathlib import Path;"
+        " print(read_token(Path('/run/secrets/token')))"
+    )
+    assert systemd.run("setpriv", *AS_POD, "--", "/opt/test/python3", "-c", program).stdout == "0123456789abcdef\n"
 
 
 @pytest.mark.skipif("daemon" not in COMMANDS, reason="there is no daemon yet")
