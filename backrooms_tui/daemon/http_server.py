@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 from backrooms_tui.model.errors import BackroomsError, UsageError
 
@@ -46,15 +46,7 @@ class HttpServer:
 
     def __init__(self, bind: str, site: Callable[[bool], Site]) -> None:
         """`site` is told whether only this machine can connect. Raises UsageError, BackroomsError."""
-        host, port = parse_address(bind)
-        try:
-            family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-            self._listener = socket.socket(family, kind, proto)
-            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self._listener.bind(address)
-            self._listener.listen(MAX_CONNECTIONS)
-        except OSError as error:
-            raise BackroomsError(f"ADDRESS: {bind}", f"REASON: {error.strerror}", code="BIND_FAILED") from None
+        self._listener = _listen(bind)
         self._listener.setblocking(False)
         self.address: tuple[str, int] = self._listener.getsockname()[:2]
         self._site = site(ipaddress.ip_address(self.address[0]).is_loopback)
@@ -149,3 +141,18 @@ def _part(connection: socket.socket) -> None:
     connection.shutdown(socket.SHUT_WR)
     with suppress(BlockingIOError):
         connection.recv(MAX_HEAD)
+
+
+def _listen(bind: str) -> socket.socket:
+    host, port = parse_address(bind)
+    with ExitStack() as undo:
+        try:
+            family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+            listener = undo.enter_context(socket.socket(family, kind, proto))
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(MAX_CONNECTIONS)
+        except OSError as error:
+            raise BackroomsError(f"ADDRESS: {bind}", f"REASON: {error.strerror}", code="BIND_FAILED") from None
+        undo.pop_all()
+    return listener

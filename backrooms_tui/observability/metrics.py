@@ -21,6 +21,7 @@ from backrooms_tui.model.views import RoomView, ServiceStatus, TurnResult
 
 from .clock import seconds_since
 from .exposition import Family, Histogram, counter, gauge, labelled
+from .process_figures import process_families
 
 LATENCY_BOUNDS = (0.1, 0.5, 1.0, 5.0)
 """Exactly the seed's."""
