@@ -533,6 +533,7 @@ class TestDamage:
     def test_damage_in_one_room_s_files_is_told_and_confined_to_it(self, root, how):
         expected = build(root, "FILESYSTEM")
         counts = sweep(root, "FILESYSTEM", [f"{A}/{name}" for name in FILES], how, self.STRIDE, expected=expected)
+        print(f"FILESYSTEM {how}: {dict(counts)}")
         assert set(counts) == {"room"}
         assert counts["room"] > 1000 / self.STRIDE
 
@@ -540,6 +541,7 @@ class TestDamage:
     def test_damage_in_what_all_rooms_share_refuses_the_store(self, root, how):
         expected = build(root, "FILESYSTEM")
         counts = sweep(root, "FILESYSTEM", ["journal", "witness"], how, 1 if LONG else 5, expected=expected)
+        print(f"FILESYSTEM, shared, {how}: {dict(counts)}")
         assert set(counts) == {"shared"}
 
     @pytest.mark.parametrize("name", FILES)

@@ -84,6 +84,7 @@ class TestBytes:
             except Exception as error:
                 raise AssertionError(f"{kind} {field}: {how} at {at}") from error
         place.put(whole)
+        print(f"REDIS {kind} {how}: {dict(counts)}")
         assert counts == {"room": len(range(0, len(whole), STRIDE))}
         assert outcome(root, "REDIS", expected, options) == "harmless"
 

@@ -44,6 +44,7 @@ class TestDamage:
     @pytest.mark.parametrize(("how", "stride"), [("flip", 307), ("cut", 401)])
     def test_no_flip_and_no_cut_is_silent(self, root, expected, how, stride):
         counts = sweep(root, "SQLITE", ["rooms.db"], how, 1 if LONG else stride, expected=expected)
+        print(f"SQLITE {how}: {dict(counts)}")
         assert counts["shared"] > 3
         assert counts["room"] > 3 or how == "cut"
 
