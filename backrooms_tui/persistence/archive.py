@@ -47,7 +47,7 @@ from .archive_members import (
     metadata_text,
 )
 from .archive_reading import read_stream, read_tar
-from .archive_rows import RowsDamaged, joined
+from .archive_rows import RowsDamaged, joined, joined_record
 from .archive_tar import TarWriter, invalid
 from .export_binary import MAGIC
 from .exporting import Pace
@@ -90,10 +90,10 @@ def write_archive(
     add(METADATA, metadata_text(record))
     if spec.include_config:
         add(CONFIG, config_text(record))
-    add(RECORD, joined([(0, encode_room(record))]))
+    add(RECORD, joined_record(encode_room(record)))
     if image.snapshot is not None:
-        add(STATE, joined([(0, encode_snapshot(record.id, image.snapshot, record.state_version))]))
-    add(QUEUE, b"".join(joined([(0, encode_queued(record.id, queued))]) for queued in image.queue))
+        add(STATE, joined_record(encode_snapshot(record.id, image.snapshot, record.state_version)))
+    add(QUEUE, b"".join(joined_record(encode_queued(record.id, queued)) for queued in image.queue))
     pace = Pace(progress, record.entries)
     for n, data in enumerate(_memory(image, pace), start=1):
         add(memory_name(n), data)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import IO
 
@@ -29,10 +29,11 @@ from backrooms_tui.model.states import RoomState
 
 from .archive_rows import Block, blocks
 from .archive_tar import invalid
+from .columns import ColumnarRows, Columns
 from .damage import DamageFound
 from .exporting import Pace
 from .store import MemoryRow
-from .walking import LAST_TIME, Chunk, FullEntry, stretch_of, walk_batches
+from .walking import LAST_TIME, Chunk, FullEntry, stretch_of, walk_bites
 
 MAX_MEMORY = 2 * MAX_ROOM_MEMORY
 """Bytes: a turn may say more than fits before old memory is compressed, but never twice as much."""
@@ -135,7 +136,7 @@ class CheckedMemory:
         """Check rows and keep them; give the record with what was counted. Raises ArchiveInvalid, StoreFailed."""
         waiting = {queued.seq: queued for queued in queue}
         try:
-            for chunk in walk_batches(record, self._kept(rows), full=True):
+            for chunk in walk_bites(record, self._kept(rows), full=True):
                 self._count(chunk)
                 for entry in chunk[2] if waiting else ():
                     _settle(waiting, entry)
@@ -149,14 +150,14 @@ class CheckedMemory:
             raise invalid("memory is not as large as the record says")
         return record.with_(memory_plain=self._plain)
 
-    def _kept(self, rows: Iterable[Block]) -> Iterator[list[MemoryRow]]:
-        for block, batch in rows:
+    def _kept(self, rows: Iterable[Block]) -> Iterator[Columns]:
+        for block, columns in rows:
             try:
                 self._file.write(block)
             except OSError as error:
                 place = self._directory or tempfile.gettempdir()
                 raise StoreFailed(f"PATH: {scrub(str(place))}", f"REASON: {error.strerror}") from None
-            yield batch
+            yield columns
 
     def _count(self, chunk: Chunk) -> None:
         stretch = stretch_of(*chunk[:2])
@@ -168,7 +169,7 @@ class CheckedMemory:
     def rows(self) -> Iterator[MemoryRow]:
         """All rows that were taken, from the first."""
         self._file.seek(0)
-        return chain.from_iterable(batch for _, batch in blocks(self._file))
+        return ColumnarRows(rows for _, rows in blocks(self._file))
 
     def close(self) -> None:
         self._file.close()

@@ -165,10 +165,10 @@ def _manifest(told: dict[str, Any]) -> tuple[RoomId, Manifest]:
 
 def _all(data: bytes) -> list[bytes]:
     """The records of a member that is no memory."""
-    found = [row for _, batch in blocks(io.BytesIO(data)) for row in batch]
-    if any(timestamp for timestamp, _ in found):
+    found = [rows for _, rows in blocks(io.BytesIO(data))]
+    if any(any(rows.places) for rows in found):
         raise invalid("a record stands where it must not")
-    return [record for _, record in found]
+    return [record for rows in found for record in rows.records]
 
 
 def _only(data: bytes) -> bytes:
@@ -204,7 +204,7 @@ class _Stream:
     def _take_if(self, *kinds: bytes) -> Block | None:
         """The next block, if it begins with one of these kinds."""
         block = self._next = self._next or next(self._blocks, None)
-        if block is None or block[1][0][1][2:3] not in kinds:
+        if block is None or block[1].records[0][2:3] not in kinds:
             return None
         self._next = None
         if kinds != (FOOT,):
@@ -216,9 +216,10 @@ class _Stream:
         block = self._take_if(kind)
         if block is None:
             return None
-        if len(block[1]) != 1 or block[1][0][0]:
+        places, records = block[1]
+        if places != [0]:
             raise invalid("a record stands where it must not")
-        return block[1][0][1]
+        return records[0]
 
     def take(self, kind: bytes) -> bytes:
         record = self.take_if(kind)

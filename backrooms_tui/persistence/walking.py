@@ -10,8 +10,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
-from itertools import groupby, islice
-from operator import lt
+from operator import itemgetter, lt
 from typing import Any, NamedTuple
 
 import msgspec
@@ -20,7 +19,8 @@ from backrooms_tui.model.entries import EntryType, Tail
 from backrooms_tui.model.room import RoomRecord
 
 from . import keys
-from .damage import DamageFound, corrupted
+from .columns import Columns, bites_of
+from .damage import corrupted
 from .records import ENTRY, HEADER, Damaged, UnstorableEntry, decode_entry, require_json_like, unframe_all
 from .segments import bodies_of, is_segment
 from .store import MemoryRow
@@ -28,15 +28,13 @@ from .store import MemoryRow
 LAST_TIME = 2**63 - 1
 """Nanoseconds since the epoch, in the year 2262: what SQLite can hold."""
 
-_CHUNK_ROWS = 256
-"""Rows in a chunk. Larger chunks fall out of the processor's cache between the looks at them (512 rows: up to half as
-slow again).
-"""
 _CHUNK_SIZE = 1 << 20
 """Bytes of rows in a chunk, a few rows more or less; a segment is a chunk of its own."""
-_BITE = 16
-"""Rows looked at for their size at once."""
 _TYPES = frozenset(EntryType)
+_body = itemgetter(slice(HEADER, None))
+"""Of a record. What is mapped over a million takes two thirds of a comprehension."""
+_items = itemgetter(slice(1, -5))
+"""Of a body: what the chain runs over."""
 
 
 class RawEntry(msgspec.Struct, array_like=True, forbid_unknown_fields=True, gc=False):
@@ -61,14 +59,14 @@ class FullEntry(msgspec.Struct, array_like=True, forbid_unknown_fields=True, gc=
     chain: int
 
 
-Chunk = tuple[list[MemoryRow], list[bytes], list[Any]]
+Chunk = tuple[Columns, list[bytes], list[Any]]
 """Consecutive rows, the bodies of their entries, and the entries: RawEntry or FullEntry."""
 
 
 class Stretch(NamedTuple):
     """Consecutive rows that have been proven to be what was written."""
 
-    rows: list[MemoryRow]
+    rows: Columns
     entries: int
     size: int
     """Bytes of the rows."""
@@ -84,15 +82,13 @@ def walk(record: RoomRecord, rows: Iterable[MemoryRow], *, full: bool = False, r
     entries say does not need it. With both, what is given could be a stranger's. Raises RoomCorrupted, after all that
     lies before the damage.
     """
-    return walk_batches(record, _batches(rows), full=full, records=records)
+    return walk_bites(record, bites_of(rows), full=full, records=records)
 
 
-def walk_batches(
-    record: RoomRecord, batches: Iterable[list[MemoryRow]], *, full: bool, records: bool = True
-) -> Iterator[Chunk]:
-    """`walk` through rows that come in lists already, none of them empty; each becomes a chunk, or a few."""
+def walk_bites(record: RoomRecord, bites: Iterable[Columns], *, full: bool, records: bool = True) -> Iterator[Chunk]:
+    """`walk` through rows that come in bites already; each becomes a chunk, or a few."""
     walker = _Walker(record, full=full, records=records)
-    for run in _runs(batches):
+    for run in _runs(bites):
         chunk = walker.sound(run)
         if chunk is None:
             yield from walker.carefully(run)
@@ -108,7 +104,7 @@ def walk_rows(record: RoomRecord, rows: Iterable[MemoryRow]) -> Iterator[Stretch
     entries hold. What could be a stranger's is not.
     """
     walker = _Walker(record, full=False, records=True)
-    for run in _runs(_batches(rows)):
+    for run in _runs(bites_of(rows)):
         stretch = walker.proven(run)
         if stretch is not None:
             yield stretch
@@ -119,60 +115,11 @@ def walk_rows(record: RoomRecord, rows: Iterable[MemoryRow]) -> Iterator[Stretch
     walker.require_end()
 
 
-def stretch_of(rows: list[MemoryRow], bodies: list[bytes]) -> Stretch:
+def stretch_of(rows: Columns, bodies: list[bytes]) -> Stretch:
     plain = sum(map(len, bodies)) + HEADER * len(bodies)
-    if rows and len(rows) == len(bodies) and not is_segment(rows[0][1]):
-        return Stretch(rows, len(bodies), plain, plain)
-    return Stretch(rows, len(bodies), sum([len(row) for _, row in rows]), plain)
-
-
-def _batches(rows: Iterable[MemoryRow]) -> Iterator[list[MemoryRow]]:
-    """Rows in batches of a chunk's size, one row more or less. What comes before damage is given first."""
-    batch: list[MemoryRow] = []
-    size = 0
-    try:
-        for bite in _bites(iter(rows)):
-            batch += bite
-            size += sum([len(row) for _, row in bite])
-            if size >= _CHUNK_SIZE:
-                *done, batch = _cut(batch)
-                yield from done
-                size = sum([len(row) for _, row in batch])
-            elif len(batch) >= _CHUNK_ROWS:
-                yield batch
-                batch, size = [], 0
-    except DamageFound:
-        if batch:
-            yield batch
-        raise
-    if batch:
-        yield batch
-
-
-def _bites(rows: Iterator[MemoryRow]) -> Iterator[list[MemoryRow]]:
-    while True:
-        bite: list[MemoryRow] = []
-        try:
-            bite.extend(islice(rows, _BITE))
-        except DamageFound:
-            yield bite  # what came before the damage stays in the list
-            raise
-        if not bite:
-            return
-        yield bite
-
-
-def _cut(batch: list[MemoryRow]) -> list[list[MemoryRow]]:
-    """A batch that is too large in several; the last is what is left, and may be empty."""
-    pieces: list[list[MemoryRow]] = [[]]
-    size = 0
-    for placed in batch:
-        pieces[-1].append(placed)
-        size += len(placed[1])
-        if size >= _CHUNK_SIZE:
-            pieces.append([])
-            size = 0
-    return pieces
+    records = rows.records
+    single = len(records) == len(bodies) and not any(map(is_segment, records[:1]))
+    return Stretch(rows, len(bodies), plain if single else sum(map(len, records)), plain)
 
 
 def _time_at(seq: int) -> int:
@@ -180,19 +127,29 @@ def _time_at(seq: int) -> int:
     return 3 + (0 if seq < 1 << 7 else 1 if seq < 1 << 8 else 2 if seq < 1 << 16 else 4 if seq < 1 << 32 else 8)
 
 
-def _runs(batches: Iterable[list[MemoryRow]]) -> Iterator[list[MemoryRow]]:
-    """Single entries as they come, and each segment by itself. One amid single entries stays there: it is looked at
-    with care, like all around it.
+def _runs(bites: Iterable[Columns]) -> Iterator[Columns]:
+    """What a chunk may be: single entries up to its size, one more or less, or one segment. A segment amid single
+    entries may stay there: all around it are looked at with care.
     """
-    for batch in batches:
-        if not is_segment(batch[0][1]) and not is_segment(batch[-1][1]):
-            yield batch
+    for bite in bites:
+        records = bite.records
+        if not records:
             continue
-        for segments, rows in groupby(batch, key=lambda placed: is_segment(placed[1])):
-            if segments:
-                yield from ([placed] for placed in rows)
-            else:
-                yield list(rows)
+        if is_segment(records[0]) or is_segment(records[-1]) or sum(map(len, records)) > _CHUNK_SIZE:
+            yield from _cut(bite)
+        else:
+            yield bite
+
+
+def _cut(bite: Columns) -> Iterator[Columns]:
+    start = size = 0
+    for n, record in enumerate(bite.records):
+        segment = is_segment(record)
+        if start < n and (segment or size >= _CHUNK_SIZE):
+            yield bite.cut(start, n)
+            start, size = n, 0
+        size += _CHUNK_SIZE if segment else len(record)
+    yield bite.cut(start, len(bite.records))
 
 
 _decode_raw = msgspec.msgpack.Decoder(RawEntry).decode
@@ -232,7 +189,7 @@ class _Walker:
         self._last = record.head
         """The tail after what has been given."""
 
-    def proven(self, run: list[MemoryRow]) -> Stretch | None:
+    def proven(self, run: Columns) -> Stretch | None:
         """Check rows without decoding them; None when something is wrong with them, or not as simple as it mostly is.
 
         The last chain proves all that entries hold, sequence and time among it. That they stand under their own times
@@ -240,7 +197,7 @@ class _Walker:
         """
         try:
             bodies = self._bodies(run)
-            places = [timestamp for timestamp, _ in run]
+            places = run.places
             keyed = struct.pack(f">{len(places)}Q", *places)
         except (Damaged, struct.error):
             return None
@@ -248,7 +205,7 @@ class _Walker:
         at = _time_at(end.seq)
         sound = (
             at == _time_at(self._last.seq + 1)
-            and keyed == b"".join([body[at : at + 8] for body in bodies[-len(run) :]])
+            and keyed == b"".join(map(itemgetter(slice(at, at + 8)), bodies[-len(places) :]))
             and end.timestamp <= LAST_TIME
             and self._linked(bodies, end.chain)
         )
@@ -257,7 +214,7 @@ class _Walker:
         self._last = end
         return stretch_of(run, bodies)
 
-    def sound(self, run: list[MemoryRow]) -> Chunk | None:
+    def sound(self, run: Columns) -> Chunk | None:
         """Check rows as a whole; None when something is wrong with them. Comprehensions, for their speed."""
         try:
             bodies = self._bodies(run)
@@ -269,7 +226,7 @@ class _Walker:
         sound = (
             [entry.seq for entry in entries] == list(range(seq + 1, end.seq + 1))
             and all(map(lt, (self._last.timestamp, *times), times))
-            and [timestamp for timestamp, _ in run] == (times[-1:] if is_segment(run[0][1]) else times)
+            and run.places == (times[-1:] if is_segment(run.records[0]) else times)
             and end.timestamp <= LAST_TIME
             and _TYPES.issuperset([entry.type for entry in entries])
             and (self._chained(bodies, entries) if self._distrust else self._linked(bodies, end.chain))
@@ -279,28 +236,27 @@ class _Walker:
         self._last = end
         return run, bodies, entries
 
-    def _bodies(self, run: list[MemoryRow]) -> list[bytes]:
-        if is_segment(run[0][1]):
-            return bodies_of(self._record.id, run[0][1])
-        rows = [row for _, row in run]
+    def _bodies(self, run: Columns) -> list[bytes]:
+        rows = run.records
+        if is_segment(rows[0]):
+            return bodies_of(self._record.id, rows[0])
         # Without the checksums of rows: the chain covers what is in them.
-        return unframe_all(ENTRY, self._record.id, rows) if self._records else [row[HEADER:] for row in rows]
+        return unframe_all(ENTRY, self._record.id, rows) if self._records else list(map(_body, rows))
 
     def _linked(self, bodies: list[bytes], chain: int) -> bool:
         """A running checksum is one over all of it: the last chain proves what all entries hold, in their order. Only
         a stranger would have written entries whose own chains are others.
         """
-        return zlib.crc32(b"".join([body[1:-5] for body in bodies]), self._last.chain) == chain
+        return zlib.crc32(b"".join(map(_items, bodies)), self._last.chain) == chain
 
     def _chained(self, bodies: list[bytes], entries: list[Any]) -> bool:
         """Whether each entry carries the chain that it must."""
         crc32, chain = zlib.crc32, self._last.chain
-        return [chain := crc32(body[1:-5], chain) for body in bodies] == [entry.chain for entry in entries]
+        return [chain := crc32(items, chain) for items in map(_items, bodies)] == [entry.chain for entry in entries]
 
-    def carefully(self, batch: list[MemoryRow]) -> Iterator[Chunk]:
+    def carefully(self, run: Columns) -> Iterator[Chunk]:
         """Give what is sound of rows that are not, then raise RoomCorrupted with what is wrong."""
-        for placed in batch:
-            timestamp, row = placed
+        for timestamp, row in zip(*run, strict=True):
             bodies: list[bytes] = []
             entries: list[Any] = []
             try:
@@ -311,9 +267,9 @@ class _Walker:
                     bodies, entries = [], []
                     raise Damaged("SEQUENCE_GAP", 0)
             except Damaged as error:
-                yield [], bodies, entries
+                yield Columns([], []), bodies, entries
                 raise corrupted(error.type, keys.memory(self._record.id, timestamp), error.offset) from None
-            yield [placed], bodies, entries
+            yield Columns([timestamp], [row]), bodies, entries
 
     def _next(self, body: bytes) -> Any:
         """The entry that comes next. Raises Damaged."""
