@@ -191,6 +191,29 @@ class OwnerService(RoomService, Protocol):
 
     def leave(self, room_id: RoomId, *, visitor: Visitor | None = None) -> RoomView: ...
 
+    def submit(
+        self,
+        room_id: RoomId,
+        data: bytes,
+        *,
+        source: str,
+        request_id: str | None = None,
+        timeout: float | None = None,
+        visitor: Visitor | None = None,
+    ) -> Receipt:
+        """As above; the entity learns whose session it is."""
+        ...
+
+    def responds(self, seconds: float) -> bool:
+        """Whether whoever writes to the store gets to new work within so many seconds: a sign of life."""
+        ...
+
+    def settle(self, seconds: float) -> bool:
+        """Begin no turn any more and wait so long for those at work; gives whether all have ended. What is accepted
+        from now on stays queued.
+        """
+        ...
+
 
 def _print_fault(error: BaseException) -> None:
     import traceback  # 4 ms, for what should never happen

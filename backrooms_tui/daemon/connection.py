@@ -213,6 +213,9 @@ class Connection:
     def _leave(self, *, room_id: Any) -> Any:
         return self._server.sessions.leave(self._require_session(), room_id)
 
+    def _submit(self, **taken: Any) -> Any:
+        return self._server.service.submit(**taken, visitor=self._require_session().visitor)
+
     def _status(self) -> Any:
         welcome = self._server.welcome(self._require_session())
         return changed(
@@ -257,6 +260,7 @@ class Connection:
 _OWN: dict[str, Any] = {
     "enter": Connection._enter,  # noqa: SLF001 - the table is this class's own
     "leave": Connection._leave,  # noqa: SLF001
+    "submit": Connection._submit,  # noqa: SLF001
     "status": Connection._status,  # noqa: SLF001
     "wait": Connection._wait,  # noqa: SLF001
 }

@@ -59,6 +59,8 @@ class Meta:
     """INPUT: the client's own id of the submission; a repeated one is answered with the first receipt."""
     SOURCE = "source"
     """INPUT: who sent it, as text."""
+    SESSION = "session"
+    """INPUT: the client's session that sent it; not there when the owner itself did."""
     INPUT = "input"
     """Everything a turn produced: sequence number of the INPUT it belongs to."""
     LATENCY = "latency_ns"

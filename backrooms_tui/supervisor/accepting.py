@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from backrooms_tui.model.entries import Draft, EntryType, Meta
 from backrooms_tui.model.errors import (
@@ -46,6 +47,7 @@ def accept(
     data: bytes,
     *,
     source: str,
+    session: str | None,
     request_id: str | None,
     timeout: float | None,
     kick: Callable[[LiveRoom], None],
@@ -55,6 +57,8 @@ def accept(
     text = normalise(data, max_size=engine.limits.max_input_size)
     if not text:
         raise InputEmpty
+    told = {Meta.SOURCE: source, Meta.SESSION: session, Meta.REQUEST_ID: request_id}
+    metadata = {name: held for name, held in told.items() if held is not None}
     if request_id is not None and room.receipts is None:
         receipts = recent_receipts(engine.store, room.id)
         with room.lock:
@@ -68,7 +72,7 @@ def accept(
             rests = room.turn is None  # also with a queue: nobody has called for what an earlier owner left
             free = rests and not room.queue
             starts = free and not engine.compactor.consider(room, size) and room.ready
-            commit, pending = _seal_input(room, text, source, request_id, timeout, starts=starts)
+            commit, pending = _seal_input(room, text, metadata, timeout, starts=starts)
             receipt = Receipt(room.id, pending.input.seq, pending.input.timestamp, len(room.queue))
             then = partial(_written, engine, room, commit, request_id, receipt, (began, time.monotonic_ns()))
             ticket = engine.committer.enqueue(commit, here=True, then=then)
@@ -148,13 +152,14 @@ def _check_room(room: LiveRoom, limits: Limits, size: int) -> None:
 
 
 def _seal_input(
-    room: LiveRoom, text: str, source: str, request_id: str | None, timeout: float | None, *, starts: bool
+    room: LiveRoom, text: str, metadata: dict[str, Any], timeout: float | None, *, starts: bool
 ) -> tuple[RoomCommit, Pending]:
     """Seal the INPUT; with `starts` its queue record says already that it was started once."""
-    metadata = {Meta.SOURCE: source} if request_id is None else {Meta.SOURCE: source, Meta.REQUEST_ID: request_id}
     record = room.record
     tail, now = record.tail, time.time_ns()
-    queued = QueuedInput(tail.seq + 1, max(now, tail.timestamp + 1), request_id, int(starts), timeout)
+    queued = QueuedInput(
+        tail.seq + 1, max(now, tail.timestamp + 1), metadata.get(Meta.REQUEST_ID), int(starts), timeout
+    )
     commit = room.seal(
         (Draft(EntryType.INPUT, text, metadata),),
         now=queued.timestamp,
@@ -164,7 +169,7 @@ def _seal_input(
         counters=changed(record.counters, inputs=record.counters.inputs + 1),
         last_active=now,
     )
-    return commit, Pending(queued, text, marked=starts)
+    return commit, Pending(queued, text, metadata.get(Meta.SESSION), marked=starts)
 
 
 def _remember(room: LiveRoom, request_id: str, receipt: Receipt) -> None:

@@ -140,7 +140,7 @@ class Archivist:
 
     def recover(self, room_id: RoomId, *, by: str, from_backup: bool, progress: Progress) -> RecoverReport:
         with self._placing:
-            room = self._registry.loaded(room_id)
+            room = self._registry.ours(room_id)
             if room.record.state is not RoomState.CORRUPTED:  # damage deep in a room may have been seen by fsck alone
                 for damage in self._looked_at(room.record, progress):
                     self._registry.corrupt(room, damage)
@@ -220,6 +220,7 @@ class Archivist:
         """Put a room in whole, in the place of a CORRUPTED one or of none. Raises RoomExists, MaxRoomsExceeded."""
         with self._registry.placing(record.id) as damaged:
             if damaged is not None:
+                self._registry.taken(damaged.id)
                 self._engine.write(damaged, damaged.seal)  # that it is CORRUPTED may not have been written yet
                 damaged.blocked = True  # nothing is written of it but what is put in
             try:

@@ -63,9 +63,11 @@ class Ticket:
             self._then(error)
         self._gate.release()
 
-    def wait(self) -> None:
-        with self._gate:
-            pass
+    def wait(self, seconds: float = -1) -> bool:
+        """Gives whether it has ended; without `seconds` it has."""
+        if ended := self._gate.acquire(timeout=seconds):
+            self._gate.release()
+        return ended
 
 
 class Committer:
@@ -153,6 +155,13 @@ class Committer:
             work()
 
         self.finish(self.enqueue(work=step, here=True))
+
+    def responds(self, seconds: float) -> bool:
+        """Whether the committer thread gets to new work within so many seconds, be it to refuse it."""
+        try:
+            return self.enqueue(work=lambda: None).wait(seconds)
+        except StoreFailed:
+            return True
 
     def retry(self) -> None:
         """Try to open a store that failed; called by the keeper every second while `failure` is set."""

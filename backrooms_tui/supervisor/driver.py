@@ -106,8 +106,8 @@ class Driver:
                 waiting.text,
                 remembers=self._engine.limits.observations,
             )
-            facts = room.facts()
-            room.queue[0] = Pending(started, waiting.text)
+            facts = room.facts(waiting.session)
+            room.queue[0] = Pending(started, waiting.text, waiting.session)
             room.turn = turn
         self._turns += 1
         self._engine.touch(room)
@@ -316,7 +316,7 @@ class Driver:
         """Uncount the start of the next input: we stop it ourselves. Under the room's lock."""
         first = room.queue[0]
         given_back = changed(first.input, attempt=first.input.attempt - 1)
-        room.queue[0] = Pending(given_back, first.text)
+        room.queue[0] = Pending(given_back, first.text, first.session)
         try:
             self._engine.enqueue(room, room.seal(queue_put=(given_back,)), sync=False)
         except BackroomsError:

@@ -53,13 +53,18 @@ class Slots:
     """The system-wide bound on turns that run at once; rooms wait their turn in order."""
 
     def __init__(self, limit: int) -> None:
+        self._limit = self._free = limit
+        self._closed = False
         self._lock = threading.Lock()
-        self._free = limit
+        self._given = threading.Condition(self._lock)
+        """Notified, once there are no more, when one is given back."""
         self._waiting: deque[Callable[[], None]] = deque()
 
     def take(self, retry: Callable[[], None]) -> bool:
         """Take a slot; when there is none, `retry` is called once some time later, from any thread."""
         with self._lock:
+            if self._closed:
+                return False
             if self._free:
                 self._free -= 1
                 return True
@@ -70,8 +75,17 @@ class Slots:
         with self._lock:
             self._free += 1
             retry = self._waiting.popleft() if self._waiting else None
+            if self._closed:
+                self._given.notify_all()
+                return
         if retry is not None:
             retry()
+
+    def settle(self, seconds: float) -> bool:
+        """Give no more, and wait for those that are taken; gives whether none is."""
+        with self._lock:
+            self._closed = True
+            return self._given.wait_for(lambda: self._free == self._limit, seconds)
 
 
 class Engine:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from backrooms_tui.model.entries import EntryType, Meta
+from backrooms_tui.model.entries import EntryType, MemoryEntry, Meta
 from backrooms_tui.model.errors import RoomCorrupted
 from backrooms_tui.model.ids import RoomId
-from backrooms_tui.model.room import Damage, RoomRecord
+from backrooms_tui.model.room import Damage, QueuedInput, RoomRecord
 from backrooms_tui.model.views import Receipt
 from backrooms_tui.persistence.store import RoomStore
 
@@ -39,7 +39,7 @@ def load_room(store: RoomStore, room: LiveRoom, *, now: int) -> Damage | None:
         return damage
     try:
         state = decode_state(store.snapshot(room.id)) or {}
-        queue = [Pending(queued, store.entry(room.id, queued.timestamp).content) for queued in store.queue(room.id)]
+        queue = [_pending(queued, store.entry(room.id, queued.timestamp)) for queued in store.queue(room.id)]
     except ValueError:
         return Damage("STATE_UNREADABLE", f"/room/{room.id}/state", 0, now)
     except RoomCorrupted as error:
@@ -50,6 +50,10 @@ def load_room(store: RoomStore, room: LiveRoom, *, now: int) -> Damage | None:
             room.queue.extend(queue)
             room.loaded = True
     return None
+
+
+def _pending(queued: QueuedInput, entry: MemoryEntry) -> Pending:
+    return Pending(queued, entry.content, entry.metadata.get(Meta.SESSION))
 
 
 def _look(store: RoomStore, record: RoomRecord) -> Damage | None:

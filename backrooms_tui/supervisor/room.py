@@ -46,6 +46,8 @@ class Pending:
 
     input: QueuedInput
     text: str
+    session: str | None
+    """Of the client that sent it; None: the owner itself."""
     marked: bool = False
     """Its next start is counted in `input.attempt` already."""
 
@@ -252,8 +254,10 @@ class LiveRoom:
                 occupants=len(self.present),
             )
 
-    def facts(self) -> dict[str, Any]:
-        """What an entity is told of its room with each input: true figures, no other room's, no clock."""
+    def facts(self, session: str | None) -> dict[str, Any]:
+        """What an entity is told of its room with each input: true figures, no other room's, no clock; and the
+        `session` of the client that it comes from.
+        """
         record = self.record
         counters = record.counters
         return {
@@ -273,6 +277,6 @@ class LiveRoom:
             "latency_p95": record.latencies.percentile(0.95),
             "queue": max(0, len(self.queue) - 1),
             "timeout": record.config.timeout,
-            "mode": "standalone",
-            "session": None,
+            "mode": "standalone" if session is None else "daemon",
+            "session": session,
         }

@@ -278,6 +278,7 @@ class Supervisor:
         source: str,
         request_id: str | None = None,
         timeout: float | None = None,
+        visitor: Visitor | None = None,
     ) -> Receipt:
         room = self._registry.ours(room_id)
         try:
@@ -286,6 +287,7 @@ class Supervisor:
                 room,
                 data,
                 source=source,
+                session=None if visitor is None else visitor.session,
                 request_id=request_id,
                 timeout=timeout,
                 kick=self._driver(room).kick,
@@ -340,6 +342,12 @@ class Supervisor:
         return self._archivist.check(progress)
 
     # Leaving.
+
+    def responds(self, seconds: float) -> bool:
+        return self._engine.committer.responds(seconds)
+
+    def settle(self, seconds: float) -> bool:
+        return self._engine.slots.settle(seconds)
 
     def close(self) -> None:
         with self._close_lock:

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from backrooms_tui.model.errors import BackroomsError, RoomNotFound
+from backrooms_tui.model.errors import BackroomsError, RoomNotFound, StoreFailed
 from backrooms_tui.model.events import RoomChanged, RoomCreated, RoomDestroyed
 from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.room import RoomRecord
@@ -55,25 +55,35 @@ class Tenancy:
                 self._engine.committer.carry_out(lambda: self._settle(room, self._fleet.hold(room.id)))
 
     def update(self, room: LiveRoom) -> None:
-        """Have a foreign room be as it is stored now; one that has been destroyed goes."""
+        """Have a foreign room be as it is stored now; one that has been destroyed goes. While the store cannot be
+        read it stays as it was seen last.
+        """
         if room.foreign:
-            record = self._fleet.peek(room.id)
-            if record is None:
-                self._gone(room)
-            else:
+            try:
+                record = self._fleet.peek(room.id)
+            except StoreFailed:
+                return
+            if record is not None:
                 self._shown(room, record)
+            elif room.record.damage is None:  # and not one that was lost
+                self._gone(room)
 
     def find(self, room_id: RoomId) -> LiveRoom | None:
         """A room that somebody has made since the last look."""
         record = self._fleet.peek(room_id)
         return None if record is None else self._registry.placed(record, foreign=not self._fleet.holds(room_id))
 
-    def look(self, *, again: bool = False) -> None:
-        """Have all foreign rooms be as they are stored, unless somebody has just looked; `again` even then."""
+    def look(self) -> None:
+        """Have all foreign rooms be as they are stored, unless somebody has just looked. While the store cannot be
+        read they stay as they were seen last.
+        """
         with self._looking:
-            if not again and time.monotonic() - self._looked < FRESH:
+            if time.monotonic() - self._looked < FRESH:
                 return
-            glance = self._fleet.glance()
+            try:
+                glance = self._fleet.glance()
+            except StoreFailed:
+                return
             self._looked = time.monotonic()
             known = {room.id: room for room in self._registry.all()}
             for record in glance.changed:

@@ -33,8 +33,8 @@ class Upkeep:
             self._store.write_witness()
             self.write_dirty()
             self._rest_idle()
-        if self._registry.tenancy is not None and self._engine.bus.watched:
-            self._registry.tenancy.look()
+            if self._registry.tenancy is not None and self._engine.bus.watched:
+                self._registry.tenancy.look()
         for room in self._engine.surplus():
             self._crew.driver(room).retire(room)
 
