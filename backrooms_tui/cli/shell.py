@@ -23,6 +23,7 @@ from .commands import Command
 if TYPE_CHECKING:
     from backrooms_tui.config.settings import Settings
     from backrooms_tui.model.reports import CheckReport, Progress
+    from backrooms_tui.observability.watch import Watch
     from backrooms_tui.service import RoomService
 
     from .lines import Lines
@@ -57,6 +58,7 @@ class Shell:
         """`options` are those of `parsing.parse`. Raises UsageError when the output cannot be opened."""
         self.options = options
         self.persist: bool = not options.no_persist
+        self._on_screen = command is None
         self.format: str = _format(options, command)
         redirected = options.output is not None and not (command is not None and command.owns("--output"))
         self._redirected = open_output(options.output, append=False) if redirected else None
@@ -154,7 +156,7 @@ class Shell:
 
     def rooms(self) -> Sequence[RoomView]:
         """All rooms, for a command that wants nothing else. Raises like `service`."""
-        if not self.persist:
+        if not self.persist or self.options.verbose:
             with self.service() as service:
                 return service.rooms()
         from backrooms_tui.maintenance import stored_rooms
@@ -181,6 +183,7 @@ class Shell:
         """
         import signal
 
+        from backrooms_tui.model.telemetry import UNWATCHED
         from backrooms_tui.service import open_service
 
         settings = self.settings()
@@ -188,12 +191,28 @@ class Shell:
             self.warn(NOT_DURABLE)
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, _stop)
-        service = open_service(settings, persist=self.persist, on_fault=on_fault)
+        with self._watched(settings) as watch:
+            telemetry = UNWATCHED if watch is None else watch.telemetry
+            service = open_service(settings, persist=self.persist, on_fault=on_fault, telemetry=telemetry)
+            try:
+                if watch is not None:
+                    watch.attach(service)
+                self.warn(*service.status().warnings)
+                yield service
+            finally:
+                service.close()
+
+    @contextmanager
+    def _watched(self, settings: Settings) -> Iterator[Watch | None]:
+        """Logs and spans of what the command does itself, where somebody has asked for them."""
+        from backrooms_tui.observability import start_command
+
+        watch = start_command(settings, verbose=self.options.verbose, screen=self._on_screen)
         try:
-            self.warn(*service.status().warnings)
-            yield service
+            yield watch
         finally:
-            service.close()
+            if watch is not None:
+                watch.close()
 
 
 def _format(options: SimpleNamespace, command: Command | None) -> str:

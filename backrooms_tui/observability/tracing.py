@@ -43,7 +43,7 @@ MAX_UNFINISHED = 4_096
 AT_ONCE = 256
 PERIOD = 1.0
 """Seconds that a trace may wait to be sent."""
-CLOSING_SECONDS = 2.0
+CLOSING_SECONDS = 1.0
 NOTICE_SECONDS = 60.0
 """Between two notices of a collector that takes nothing."""
 OTLP_PORT = 4318
