@@ -83,6 +83,10 @@ def _without_command(words: Sequence[str]) -> int:
 
 def _prepare_streams() -> None:
     """Whatever the locale, text goes out as UTF-8, and what has no UTF-8 form is shown escaped, not raised."""
+    if None in (sys.stdin, sys.stdout, sys.stderr):
+        from .closed_streams import fill
+
+        fill()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
 

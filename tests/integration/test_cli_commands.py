@@ -241,3 +241,23 @@ def test_a_signal_ends_a_session_quietly_with_the_status_of_the_signal(room_exe,
         _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (128 + number, b"")
     assert "kept" in "\n".join(room_exe.ok("inspect", room_id, "--show-memory"))
+
+
+@pytest.mark.parametrize(
+    ("closed", "words", "ended"),
+    [
+        (">&-", ["list"], (1, "", "ERROR: OUTPUT_FAILED\nREASON: Bad file descriptor\n")),
+        ("2>&-", ["inspect", "zz"], (2, "", "")),
+        ("<&-", ["batch"], (0, "BATCH COMPLETE: 0 commands executed\n", "")),
+        ("<&- >&- 2>&-", ["create"], (1, "", "")),
+    ],
+)
+def test_a_closed_stream_is_refused_or_empty_and_nothing_is_written_into_the_store(room_exe, closed, words, ended):
+    room_exe.create()
+    program = room_exe.program
+    room_exe.program = ["/bin/sh", "-c", f'exec "$0" "$@" {closed}', *program]
+    found = room_exe.run(*words)
+    assert (found.status, found.out, found.err) == ended
+    room_exe.program = program
+    assert room_exe.ok("fsck")[-1] == "NO DAMAGE FOUND"
+    assert not (room_exe.home / ".local/state").exists()
