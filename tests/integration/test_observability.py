@@ -1,0 +1,369 @@
+"""A watched owner: what its rooms do arrives in the log, on the metrics page and at the collector; words do not."""
+
+import json
+import re
+import subprocess
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from otlp_receiver import OtlpReceiver
+from prometheus_client.parser import text_string_to_metric_families
+from room_exe import RoomExe
+from support import eventually
+
+from backrooms_tui import observability
+from backrooms_tui.config.settings import (
+    LimitSettings,
+    LoggingSettings,
+    PersistenceSettings,
+    Settings,
+    TracingSettings,
+)
+from backrooms_tui.entity.host import ZygoteHost
+from backrooms_tui.model.errors import BackroomsError, QueueFull
+from backrooms_tui.model.room import RoomConfig
+from backrooms_tui.model.value import changed
+from backrooms_tui.observability.watch import command_settings
+from backrooms_tui.service import open_service
+
+
+@pytest.fixture
+def room_exe(tmp_path):
+    return RoomExe(tmp_path)
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return Settings(
+        persistence=PersistenceSettings(path=str(tmp_path / "rooms"), password="canary-password"),
+        logging=LoggingSettings(level="TRACE", format="json", output=str(tmp_path / "room.log")),
+    )
+
+
+class Owner:
+    """A service with everything that watches it."""
+
+    def __init__(self, settings):
+        self.watch = observability.start(settings)
+        self.service = open_service(settings, telemetry=self.watch.telemetry)
+        self.watch.attach(self.service, connections=lambda: 2)
+        self._log = Path(settings.logging.output)
+
+    def close(self):
+        self.service.close()
+        self.watch.close()
+
+    def room(self, **config):
+        return self.service.create(RoomConfig(**config)).record.id
+
+    def say(self, room_id, text):
+        result = self.service.wait(self.service.submit(room_id, text.encode(), source="test"), 60)
+        assert result is not None
+        return result
+
+    def logged(self):
+        return [json.loads(line) for line in self._log.read_text("ascii").splitlines()]
+
+    def lines(self, message):
+        return [line for line in self.logged() if line["message"] == message]
+
+    def figures(self):
+        """Every sample of the page by its name and labels."""
+        families = text_string_to_metric_families(self.watch.render_metrics().decode())
+        return {
+            f"{sample.name}{''.join(sorted(sample.labels.values()))}": sample.value
+            for family in families
+            for sample in family.samples
+        }
+
+
+@contextmanager
+def owning(settings):
+    owner = Owner(settings)
+    try:
+        yield owner
+    finally:
+        owner.close()
+
+
+def test_an_input_is_logged_as_in_the_seed(settings):
+    with owning(settings) as owner:
+        room_id = owner.room()
+        owner.say(room_id, "initialize counter at 0")
+        eventually(lambda: owner.lines("state persisted"))
+        (processed,) = owner.lines("entity processed input")
+        (emitted,) = owner.lines("entity emitted output")
+        assert list(processed) == ["timestamp", "level", "message", "room_id", "bytes", "duration_ms"]
+        assert (processed["level"], processed["room_id"], processed["bytes"]) == ("DEBUG", room_id, 23)
+        assert emitted["bytes"] == len("Counter initialized.")
+        assert [line["message"] for line in owner.logged()[:3]] == ["room.exe starting", "persistence", "loaded rooms"]
+
+
+def test_deaths_and_deadlines_of_entities_are_warnings_and_errors_with_their_room(settings):
+    with owning(settings) as owner:
+        room_id = owner.room(timeout=0.3)
+        owner.say(room_id, "drill loop")
+        owner.say(room_id, "drill crash")
+        eventually(lambda: owner.lines("ENTITY_CRASHED SIGNAL: SIGSEGV"))
+        (timeout,) = owner.lines("ENTITY_TIMEOUT AFTER 0.3s")
+        (crash,) = owner.lines("ENTITY_CRASHED SIGNAL: SIGSEGV")
+        assert (timeout["level"], timeout["room_id"]) == ("WARN", room_id)
+        assert (crash["level"], crash["room_id"]) == ("ERROR", room_id)
+
+
+WORDY = """
+from backrooms_tui.entity.base import Entity
+
+class Wordy(Entity):
+    "Says a canary in every way there is, and sends a terminal's control bytes with it."
+    def on_input(self, text):
+        self.output("canary-output \\x1b]52;c;eA==\\x07")
+        self.observe("canary-observation")
+        self._send({"type": "log", "level": "canary", "text": "canary-log \\x1b[2J \\u202e"})
+        if text == "break":
+            self._send({"type": "canary-frame"})
+        raise RuntimeError("canary-failure")
+"""
+STILLBORN = """
+from backrooms_tui.entity.base import Entity
+
+class Stillborn(Entity):
+    def __init__(self, **given):
+        raise RuntimeError("canary-init")
+"""
+
+
+@pytest.fixture
+def entities_of(monkeypatch):
+    """Has rooms' entities be of other source than the reference entity's."""
+
+    spawn = ZygoteHost.spawn
+
+    def change(source):
+        def of_source(self, spec, **given):
+            return spawn(self, changed(spec, kind="python", source=source), **given)
+
+        monkeypatch.setattr(ZygoteHost, "spawn", of_source)
+
+    return change
+
+
+@pytest.mark.parametrize("level", ["ERROR", "WARN", "INFO"])
+def test_no_word_of_people_or_entities_is_logged_above_debug(settings, entities_of, level, tmp_path):
+    settings = changed(settings, logging=changed(settings.logging, level=level))
+    with owning(settings) as owner:
+        entities_of(WORDY)
+        wordy = owner.room()
+        owner.say(wordy, "canary-input")
+        owner.say(wordy, "break")
+        entities_of(STILLBORN)
+        with pytest.raises(BackroomsError):
+            owner.service.await_entity(owner.room(), 60)
+        with pytest.raises(BackroomsError):
+            owner.service.submit(wordy, b"canary \xff", source="canary-source")
+    log = tmp_path / "room.log"
+    assert "canary" not in (log.read_text() if log.exists() else "")
+    told = {line["message"] for line in owner.logged()} if log.exists() else set()
+    assert ("PROTOCOL_VIOLATION" in told) is (level != "ERROR")
+    assert "ENTITY_INIT_FAILED" in told
+
+
+def test_what_an_entity_logs_is_in_the_debug_log_escaped_and_what_people_type_is_nowhere(
+    settings, entities_of, tmp_path
+):
+    entities_of(WORDY)
+    with owning(settings) as owner:
+        owner.say(owner.room(), "canary-input")
+        eventually(lambda: owner.lines("entity log"))
+        (line,) = owner.lines("entity log")
+        assert (line["level"], line["entity_level"], line["text"]) == ("DEBUG", "canary", "canary-log \x1b[2J \u202e")
+    data = (tmp_path / "room.log").read_bytes()
+    assert all(byte == 0x0A or 0x20 <= byte < 0x7F for byte in data)
+    assert b"canary-input" not in data
+    assert b"canary-password" not in data
+
+
+def test_the_metrics_page_counts_what_happened_and_promtool_takes_it(settings, need_tool):
+    settings = changed(settings, limits=LimitSettings(input_queue_depth=1))
+    with owning(settings) as owner:
+        rooms = [owner.room(timeout=5.0) for _ in range(3)]
+        for room_id in rooms:
+            owner.say(room_id, "initialize counter at 0")
+        owner.say(rooms[0], "drill crash")
+        owner.service.suspend(rooms[2], by="test")
+        memory = sum(view.record.memory_usage for view in owner.service.rooms())
+        assert owner.figures()["room_memory_bytes"] == memory
+        with pytest.raises(QueueFull):
+            for _ in range(3):
+                owner.service.submit(rooms[1], b"work for 2 seconds", source="test")
+        busy = owner.figures()
+        page = owner.watch.render_metrics()
+    expected = {
+        "room_total": 3,
+        "room_active": 2,
+        "entity_input_total": 4,
+        "entity_latency_seconds_count": 4,
+        "entity_outcome_totalCRASH": 1,
+        "entity_outcome_totalOUTPUT": 3,
+        "input_refused_totalQUEUE_FULL": 1,
+        "room_stateSUSPENDED": 1,
+        "room_queue_depth": 1,
+        "room_queue_depth_max": 1,
+        "room_running": 1,
+        "entity_live": 2,
+        "daemon_connections": 2,
+        "store_read_only": 0,
+        "telemetry_fault_total": 0,
+        "log_lines_lost_total": 0,
+    }
+    assert {name: busy[name] for name in expected} == expected
+    assert busy["persistence_commit_seconds_count"] >= 8
+    assert busy["process_resident_memory_bytes"] > 10_000_000
+    told = subprocess.run([need_tool("promtool"), "check", "metrics"], input=page, capture_output=True, check=False)
+    assert told.stderr.splitlines() == [b'room_total non-counter metrics should not have "_total" suffix']
+
+
+def test_pages_can_be_read_while_rooms_are_at_work(settings):
+    with owning(settings) as owner:
+        rooms = [owner.room() for _ in range(8)]
+        done = threading.Event()
+        pages = []
+
+        def read():
+            while not done.is_set():
+                pages.append(owner.figures()["entity_input_total"])
+
+        readers = [threading.Thread(target=read) for _ in range(2)]
+        for reader in readers:
+            reader.start()
+        for _ in range(10):
+            for room_id in rooms:
+                owner.say(room_id, "increment counter")
+        done.set()
+        for reader in readers:
+            reader.join()
+        assert owner.figures()["entity_input_total"] == 80
+        assert owner.figures()["telemetry_fault_total"] == 0
+        assert len(pages) > 2
+
+
+def test_the_five_spans_of_real_work_arrive_at_a_collector(settings):
+    with OtlpReceiver() as receiver:
+        tracing = TracingSettings(enabled=True, exporter="otlp", endpoint=f"http://127.0.0.1:{receiver.port}/v1/traces")
+        with owning(changed(settings, tracing=tracing)) as owner:
+            owner.say(owner.room(), "initialize counter at 0")
+        assert {span.name for span in receiver.spans} == {
+            "room creation",
+            "entity initialization",
+            "input processing",
+            "output generation",
+            "persistence operations",
+        }
+        (whole,) = receiver.named("input processing")
+        inside = [span for span in receiver.spans if span.parent == whole.id]
+        assert len(inside) == 4
+        assert all(whole.began <= span.began <= span.ended <= whole.ended for span in inside)
+        assert "Counter" not in repr(receiver.spans)
+
+
+def test_settings_change_while_rooms_are_at_work_and_the_change_is_told(settings, tmp_path):
+    with owning(changed(settings, logging=changed(settings.logging, level="INFO"))) as owner:
+        room_id = owner.room()
+        owner.say(room_id, "increment counter")
+        louder = changed(settings, logging=changed(settings.logging, level="DEBUG"))
+        assert owner.watch.reload(louder) == ("logging.level: INFO -> DEBUG",)
+        owner.say(room_id, "increment counter")
+        eventually(lambda: owner.lines("state persisted"))
+        assert len(owner.lines("entity processed input")) == 1
+        (tmp_path / "room.log").rename(tmp_path / "room.log.1")  # as logrotate does before it sends SIGHUP
+        assert owner.watch.reload(louder) == ()
+        owner.say(room_id, "increment counter")
+        eventually(lambda: (tmp_path / "room.log").exists() and owner.lines("state persisted"))
+
+
+def test_spans_begin_and_end_with_a_reload(settings):
+    with OtlpReceiver() as receiver, owning(settings) as owner:
+        endpoint = f"http://operator:canary@127.0.0.1:{receiver.port}/v1/traces"
+        traced = changed(settings, tracing=TracingSettings(enabled=True, exporter="otlp", endpoint=endpoint))
+        differences = owner.watch.reload(traced)
+        assert "tracing.enabled: False -> True" in differences
+        assert "canary" not in repr(differences)
+        owner.say(owner.room(), "increment counter")
+        owner.watch.reload(settings)
+        sent = len(receiver.named("input processing"))
+        owner.say(owner.room(), "increment counter")
+    assert (sent, len(receiver.named("input processing"))) == (1, 1)
+
+
+# Commands.
+
+STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
+
+
+def test_verbose_logs_on_stderr_in_the_seeds_words_and_says_the_same_on_stdout(room_exe):
+    ended = room_exe.run("create", "--verbose")
+    assert ended.status == 0
+    assert ended.out.startswith("ROOM CREATED: ")
+    lines = ended.err.splitlines()
+    for line, pattern in zip(
+        lines,
+        [
+            r"\[INFO\] room\.exe starting version=\S+",
+            rf"\[INFO\] persistence backend=LEVELDB path={re.escape(str(room_exe.rooms))}",
+            r"\[INFO\] loaded rooms count=0",
+            r"\[DEBUG\] room id=[0-9a-f]{8}\.\.\. state=ACTIVE",
+        ],
+        strict=False,
+    ):
+        assert re.fullmatch(f"{STAMP} {pattern}", line), line
+    assert any(line.endswith("[INFO] room.exe stopped") for line in lines)
+
+
+def test_a_list_may_be_verbose(room_exe):
+    room_id = room_exe.create()
+    ended = room_exe.run("list", "--verbose")
+    assert room_id in ended.out
+    assert "[INFO] loaded rooms count=1" in ended.err
+
+
+def configure(room_exe, **logging):
+    path = room_exe.home / "config.json"
+    path.write_text(json.dumps({"logging": logging}))
+    return path
+
+
+def test_a_session_is_quiet_whatever_the_files_say_for_the_daemon(room_exe):
+    path = configure(room_exe, level="TRACE", format="json", output="stderr")
+    room_exe.ok("create", "--config", str(path))
+
+
+def test_a_variable_asks_for_one_runs_log(room_exe):
+    room_exe.environ |= {"ROOM_LOGGING_LEVEL": "TRACE", "ROOM_LOGGING_FORMAT": "json"}
+    lines = [json.loads(line) for line in room_exe.run("create").err.splitlines()]
+    assert {line["level"] for line in lines} == {"INFO", "DEBUG", "TRACE"}
+
+
+def test_a_log_file_is_written_by_commands_too_and_is_private(room_exe):
+    place = room_exe.home / "logs" / "room.log"
+    path = configure(room_exe, level="INFO", output=str(place))
+    room_exe.ok("create", "--config", str(path))
+    assert [json.loads(line)["message"] for line in place.read_text().splitlines()][-2:] == [
+        "room created",
+        "room.exe stopped",
+    ]
+    assert place.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_screen_of_a_console_is_never_logged_to(tmp_path):
+    settings = Settings(sources={"logging.level": "--verbose"})
+    assert command_settings(settings, asked=True, screen=True).logging.output.endswith("/console.log")
+    assert command_settings(settings, asked=True, screen=False).logging.output == "stderr"
+
+
+def test_a_command_that_nobody_watches_loads_nothing_for_it(room_exe):
+    room_exe.environ["PYTHONPROFILEIMPORTTIME"] = "1"
+    loaded = room_exe.run("create").err
+    for module in ("observability.watch", "opentelemetry", "prometheus_client", " logging\n"):
+        assert module not in loaded
