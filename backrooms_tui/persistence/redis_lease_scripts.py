@@ -149,14 +149,15 @@ DEPART = script(
     r"""
 -- Leave the fleet. KEYS: fence, owner, daemons, leases, destroyed. ARGV: daemon, prefix. Leases of rooms in which work
 -- waits stay, so that the others find them; without others a single owner is let in at once.
-local leases = redis.call('HGETALL', KEYS[4])
+local leases, left = redis.call('HGETALL', KEYS[4]), 0
 for n = 1, #leases, 2 do
-  if holder(leases[n + 1]) == ARGV[1] and not unfinished(ARGV[2], leases[n], KEYS[5]) then
-    redis.call('HDEL', KEYS[4], leases[n])
+  if holder(leases[n + 1]) == ARGV[1] then
+    if unfinished(ARGV[2], leases[n], KEYS[5]) then left = left + 1 else redis.call('HDEL', KEYS[4], leases[n]) end
   end
 end
 redis.call('HDEL', KEYS[3], ARGV[1])
-if redis.call('HLEN', KEYS[3]) == 0 then redis.call('DEL', KEYS[2]) end
+if left > 0 then redis.call('HSET', KEYS[3], ARGV[1], '0') end
+if next(living()) == nil then redis.call('DEL', KEYS[2]) end
 return {'OK'}
 """,
 )
