@@ -7,29 +7,21 @@ it is asked to stop.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
 from types import SimpleNamespace
-from typing import TextIO
 
 from backrooms_tui.batch import BatchLines, not_executed
-from backrooms_tui.config.settings import Settings
 from backrooms_tui.model.errors import BackroomsError, UsageError
 from backrooms_tui.model.ids import RoomId
-from backrooms_tui.model.reports import CheckReport, Progress
-from backrooms_tui.model.views import RoomView
 from backrooms_tui.service import RoomService
 
-from . import parsing
 from .commands import Command
 from .errors import error_lines, error_value
 from .files import STDIO, opened
-from .lines import Lines, StreamLines
+from .inner import InnerShell, inner_command
+from .lines import StreamLines
 from .program import INTERRUPTED, run_command
 from .shell import Shell
-
-_OWN = ("config", "no_persist", "verbose")
-"""Global options that are the batch's to give: its lines share one owner."""
 
 
 def batch(shell: Shell) -> int:
@@ -80,7 +72,7 @@ class Batch:
     def _carry_out(self, line: bytes) -> int:
         number, failed = self.lines.number, self.lines.failed
         try:
-            command, options = self._parsed(line)
+            command, options = inner_command(self.lines.words(line), self.shell, "batch")
             with _LineShell(self, options, command) as shell:
                 status = run_command(command, shell)
         except BackroomsError as error:
@@ -92,19 +84,6 @@ class Batch:
             self.lines.failed += 1
             self._tell(number, {"failed": True}, ["FAILED"])
         return status
-
-    def _parsed(self, line: bytes) -> tuple[Command, SimpleNamespace]:
-        """Raises UsageError."""
-        name, rest = parsing.split(self.lines.words(line))
-        command = parsing.command_named(name or "")
-        if not command.in_batch:
-            raise UsageError(f"{command.name.upper()}: not in a batch.")
-        options = parsing.parse(command, rest)
-        if given := [name for name in _OWN if getattr(options, name)]:
-            raise UsageError(f"--{given[0].replace('_', '-')}: is for the whole batch.")
-        if options.format is None and not command.has_data_format:
-            options.format = self.shell.format
-        return command, options
 
     def refuse(self, error: BackroomsError, number: int | None = None) -> None:
         """Tell of a line that failed; of the one read last unless another is named."""
@@ -120,31 +99,12 @@ class Batch:
         sys.stderr.flush()
 
 
-class _LineShell(Shell):
-    """The shell of one line: it shares the batch's service, input and output."""
+class _LineShell(InnerShell):
+    """The shell of one line."""
 
     def __init__(self, run: Batch, options: SimpleNamespace, command: Command) -> None:
         self._run = run
-        super().__init__(options, command)
-
-    def usual_output(self) -> TextIO:
-        return self._run.shell.out
-
-    def settings(self) -> Settings:
-        return self._run.shell.settings()
-
-    def rooms(self) -> Sequence[RoomView]:
-        return self._run.service.rooms()
-
-    def check(self, progress: Progress) -> CheckReport:
-        return self._run.service.check(progress)
-
-    @contextmanager
-    def service(self, **_: object) -> Iterator[RoomService]:
-        yield self._run.service
-
-    def lines(self, path: str | None) -> AbstractContextManager[Lines]:
-        return nullcontext(self._run) if path is None else super().lines(path)
+        super().__init__(run.shell, run.service, run, options, command)
 
     def typed(self) -> str:
         return (self._run.lines.next() or b"").decode("utf-8", "replace").strip()

@@ -83,6 +83,8 @@ GLOBAL_OPTIONS = (
     _FORMAT,
 )
 """Understood by every command, before or after its name. A command's own option of the same flag stands for it."""
+CONSOLE_OPTIONS = (Option("--readonly", "Console: look only, change nothing"),)
+"""Understood without a command."""
 
 _ROOM = (Operand("room_id"),)
 _JSON = Option("--json", "The same as --format json")
@@ -139,6 +141,13 @@ _BATCH = (
     Option("--input", "Read commands from file instead of stdin", "<path>"),
     Option("--stop-on-error", "Stop at the first line that fails"),
 )
+_TOKEN = Option("--token-file", "File with the token of the port (default: one beside the rooms)", "<path>")
+_DAEMON = (
+    Option("--bind", "Address and port (default: 127.0.0.1:9000)", "<address>"),
+    Option("--workers", "Threads that drive entities (default: 4)", "<n>"),
+    _TOKEN,
+)
+_CONNECT = (Option("--readonly", "Only look: nothing can be changed"), _TOKEN)
 _MIGRATE = (
     Option("--to", "Backend of the copy", "<backend>", BACKENDS),
     Option("--path", "Directory of the copy (default: the store's, with the backend's name)", "<path>"),
@@ -188,6 +197,24 @@ COMMANDS = {
             "batch --input commands.txt",
             (Operand("path", optional=True),),
             _BATCH,
+            in_batch=False,
+        ),
+        Command(
+            "daemon",
+            "Run as background daemon",
+            "daemon",
+            "daemon --bind 127.0.0.1:9000 --workers 4",
+            (),
+            _DAEMON,
+            in_batch=False,
+        ),
+        Command(
+            "connect",
+            "Connect to running daemon",
+            "connect",
+            "connect",
+            (Operand("address", optional=True),),
+            _CONNECT,
             in_batch=False,
         ),
         Command("version", "Display version information", "version", "version"),

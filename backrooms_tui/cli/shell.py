@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from pathlib import Path
 from types import FrameType, SimpleNamespace
-from typing import TYPE_CHECKING, Any, Self, TextIO
+from typing import TYPE_CHECKING, Any, Self, TextIO, TypeVar
 
 from backrooms_tui.model.errors import BackroomsError, OutputFailed, UsageError
 from backrooms_tui.model.ids import RoomId
@@ -22,6 +23,7 @@ from .commands import Command
 
 if TYPE_CHECKING:
     from backrooms_tui.config.settings import Settings
+    from backrooms_tui.daemon.client import RemoteService
     from backrooms_tui.model.reports import CheckReport, Progress
     from backrooms_tui.observability.watch import Watch
     from backrooms_tui.service import RoomService
@@ -35,6 +37,9 @@ ENTITY_SECONDS = 60.0
 """How long an entity is waited for: its own start is bounded by `entity.init_timeout`, the zygote's by 30 s."""
 
 
+Told = TypeVar("Told")
+
+
 class Stopped(SystemExit):
     """SIGTERM or SIGHUP arrived: leave through every `finally`, then with the status shells expect."""
 
@@ -43,12 +48,20 @@ def _stop(number: int, _: FrameType | None) -> None:
     raise Stopped(128 + number)
 
 
-def _report_fault(error: BaseException) -> None:
+def report_fault(error: BaseException) -> None:
     """A fault in one of the owner's threads: rooms go on, the operator is told where it is written down."""
     from .errors import error_text, record_fault
 
     sys.stderr.write(error_text(record_fault(error), as_json=False) + "\n")
     sys.stderr.flush()
+
+
+def heed_endings() -> None:
+    """Leave a command that is told to end, or whose terminal is gone, as if it had ended."""
+    import signal
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
 
 
 class Shell:
@@ -145,11 +158,14 @@ class Shell:
     def made(self, room_id: RoomId) -> None:
         """Called with every room that a command has made."""
 
-    def settings(self) -> Settings:
-        """Raises ConfigInvalid."""
+    def settings(self, given: Mapping[str, tuple[str, object]] | None = None) -> Settings:
+        """The settings in force. `given` maps a dotted name to a flag of the command and its value.
+
+        Raises ConfigInvalid.
+        """
         from backrooms_tui.config.loading import load
 
-        flags: dict[str, tuple[str, object]] = {}
+        flags = dict(given or ())
         if self.options.verbose:
             flags["logging.level"] = ("--verbose", "DEBUG")
         return load(config=self.options.config, flags=flags)
@@ -159,48 +175,90 @@ class Shell:
         if not self.persist or self.options.verbose:
             with self.service() as service:
                 return service.rooms()
-        from backrooms_tui.maintenance import stored_rooms
+        settings = self.settings()
 
-        stored = stored_rooms(self.settings())
-        self.warn(*stored.warnings)
-        return stored.rooms
+        def stored() -> Sequence[RoomView]:
+            from backrooms_tui.maintenance import stored_rooms
+
+            found = stored_rooms(settings)
+            self.warn(*found.warnings)
+            return found.rooms
+
+        return self._served_or(settings, lambda owner: owner.rooms(), stored)
 
     def check(self, progress: Progress) -> CheckReport:
         """What every byte of the store is worth. Raises like `service`."""
         if not self.persist:
             with self.service() as service:
                 return service.check(progress)
-        from backrooms_tui.maintenance import check_stored
+        settings = self.settings()
 
-        return check_stored(self.settings(), progress)
+        def stored() -> CheckReport:
+            from backrooms_tui.maintenance import check_stored
+
+            return check_stored(settings, progress)
+
+        return self._served_or(settings, lambda owner: owner.check(progress), stored)
 
     @contextmanager
-    def service(self, *, on_fault: Callable[[BaseException], None] = _report_fault) -> Iterator[RoomService]:
-        """Open the rooms for the time of a command, and close them whatever happens.
+    def service(self, *, on_fault: Callable[[BaseException], None] = report_fault) -> Iterator[RoomService]:
+        """The rooms, for the time of a command: those of their owner, or opened and, whatever happens, closed again.
 
         SIGTERM and SIGHUP leave as if the command had ended. `on_fault` is told of exceptions in the owner's
-        threads. Raises StoreBusy and all that opening a store can.
+        threads. Raises StoreBusy and all that opening a store can, ConnectionDenied, ConnectionLost.
         """
-        import signal
-
-        from backrooms_tui.model.telemetry import UNWATCHED
-        from backrooms_tui.service import open_service
-
         settings = self.settings()
-        if not self.persist:
-            self.warn(NOT_DURABLE)
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, _stop)
-        with self._watched(settings) as watch:
+        heed_endings()
+        with self._watched(settings) as watch, closing(self._opened(settings, watch, on_fault)) as service:
+            self.warn(*service.status().warnings)
+            yield service
+
+    def _opened(
+        self, settings: Settings, watch: Watch | None, on_fault: Callable[[BaseException], None]
+    ) -> RoomService:
+        from backrooms_tui.daemon.joining import joined_or_owned
+
+        def own() -> RoomService:
+            from backrooms_tui.model.telemetry import UNWATCHED
+            from backrooms_tui.service import open_service
+
             telemetry = UNWATCHED if watch is None else watch.telemetry
             service = open_service(settings, persist=self.persist, on_fault=on_fault, telemetry=telemetry)
-            try:
-                if watch is not None:
-                    watch.attach(service)
-                self.warn(*service.status().warnings)
-                yield service
-            finally:
-                service.close()
+            if watch is not None:
+                watch.attach(service)
+            return service
+
+        if not self.persist:
+            self.warn(NOT_DURABLE)
+            return own()
+        return joined_or_owned(lambda: self.join(settings), own)
+
+    def _served_or(
+        self, settings: Settings, served: Callable[[RemoteService], Told], stored: Callable[[], Told]
+    ) -> Told:
+        """What the owner of the rooms tells or, where nobody serves them, what is in the store."""
+        from backrooms_tui.daemon.joining import joined_or_owned
+
+        def join() -> Told | None:
+            if (owner := self.join(settings)) is None:
+                return None
+            with closing(owner):
+                return served(owner)
+
+        return joined_or_owned(join, stored)
+
+    def join(self, settings: Settings, *, read_only: bool = False) -> RemoteService | None:
+        """Become a client of whoever owns the rooms; None where nobody serves them, nor is to be made to."""
+        from backrooms_tui.daemon.discovery import reach
+
+        owner = reach(settings, who=operator(), read_only=read_only)
+        if owner is None and settings.daemon.enabled:
+            from backrooms_tui.daemon.starting import start_daemon
+
+            config = self.options.config
+            start_daemon(settings, () if config is None else ("--config", str(Path(config).absolute())))
+            owner = reach(settings, who=operator(), read_only=read_only)
+        return owner
 
     @contextmanager
     def _watched(self, settings: Settings) -> Iterator[Watch | None]:
