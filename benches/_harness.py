@@ -74,6 +74,29 @@ class Floor:
         os.fdatasync(self._fd)
 
 
+class Metered:
+    """Runs subjects, and remembers what they took of the processor, programs that they started included."""
+
+    def __init__(self) -> None:
+        self.taken: dict[str, list[float]] = {}
+
+    def __call__(self, name: str, subject: Callable[[], None]) -> Callable[[], None]:
+        def run() -> None:
+            before = sum(os.times()[:4])
+            subject()
+            self.taken.setdefault(name, []).append(sum(os.times()[:4]) - before)
+
+        return run
+
+    def median(self, name: str) -> float:
+        """Seconds."""
+        return statistics.median(self.taken[name])
+
+    def ratio(self, subject: str, floor: str) -> float:
+        """How many times the rate of its floor a subject has, by the processor's time."""
+        return self.median(floor) / self.median(subject)
+
+
 def interleave(subjects: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, Figures]:
     """Time every subject once a round, in turns that change their order from round to round."""
     order = list(subjects.items())

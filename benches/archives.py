@@ -2,22 +2,26 @@
 
     python benches/archives.py [--entries 300000] [--rounds 3]
 
-Must: both at least 0.5x the rate of the tools. Memory is measured once as single entries (the worst case: each is
-looked at) and once in segments, as old memory is stored.
+Must: both at least 0.5x the rate of the tools, as `tar --zstd` runs them: level 3, one thread. The same bytes are the
+room's memory in files of 4 MiB. Restoring ends durably, so the files that tar unpacks are synced, too; nothing else is
+on either side. Memory is measured as single entries of about 220 bytes (the worst case: each is looked at) and of
+about 1 KiB, and in segments, as old memory is stored.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
+import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from _harness import Row, interleave, print_table
-from exporting import fill
+from _harness import Metered, Row, interleave, print_table
+from exporting import TYPICAL, fill
 from persistence import Room
 
 from backrooms_tui.model.reports import BackupSpec
@@ -29,6 +33,7 @@ from backrooms_tui.persistence.store import Compaction, RoomCommit, RoomStore
 TAKEN_AT = 1_700_000_000_000_000_000
 FILL = 4096
 """Rows that are put into a store at once."""
+DURABLY = ("unpack_synced", "zstd, tar -x, fsync")
 
 
 def compacted(store: RoomStore, record: Any) -> Any:
@@ -46,56 +51,90 @@ def compacted(store: RoomStore, record: Any) -> Any:
     return after
 
 
-def measure(folder: Path, title: str, store: RoomStore, record: Any, rounds: int) -> list[Row]:
-    tree, packed, ours = folder / "tree", folder / "theirs.tar.zst", folder / "ours.tar.zst"
-    tree.mkdir(exist_ok=True)
-    places = (folder / f"{title} {n}" for n in itertools.count())
-    with store.image(record.id) as image:
-        rows = b"".join(row for _, row in image.rows)
-    for n, at in enumerate(range(0, len(rows), 4 << 20)):
-        (tree / f"{n:06d}.rec").write_bytes(rows[at : at + (4 << 20)])
+class Subjects:
+    """One room, the tools' copy of its memory, and what is done with both."""
 
-    def backup() -> None:
-        with ours.open("wb") as sink, store.image(record.id) as image:
+    def __init__(self, folder: Path, store: RoomStore, record: Any) -> None:
+        self._store, self._record = store, record
+        self._tree, self._unpacked = folder / "tree", folder / "unpacked"
+        self._theirs, self._ours, self._scratch = folder / "theirs", folder / "ours", folder / "scratch"
+        self._tree.mkdir()
+        self.size = 0
+        with store.image(record.id) as image:
+            rows = (row for _, row in image.rows)
+            for n in itertools.count():
+                data = b"".join(itertools.islice(rows, FILL))
+                if not data:
+                    break
+                (self._tree / f"{n:06d}.rec").write_bytes(data)
+                self.size += len(data)
+
+    def all(self) -> dict[str, Callable[[], None]]:
+        names = ("backup", "read", "restore", "pack", "unpack", "unpack_synced")
+        return {name: getattr(self, name) for name in names}
+
+    def packed(self) -> str:
+        ours, theirs = self._ours.stat().st_size, self._theirs.stat().st_size
+        return f"packed {ours / 1e6:.1f} MB, theirs {theirs / 1e6:.1f} MB"
+
+    def backup(self) -> None:
+        with self._ours.open("wb") as sink, self._store.image(self._record.id) as image:
             write_archive(image, BackupSpec("zstd", include_config=True), sink, taken_at=TAKEN_AT)
 
-    def read() -> None:
-        with ours.open("rb") as source, read_archive(source) as archive:
+    def read(self) -> None:
+        with self._ours.open("rb") as source, read_archive(source) as archive:
             for _ in archive.image.rows:
                 pass
 
-    def restore() -> None:
-        scratch = open_store(next(places))
-        with ours.open("rb") as source, read_archive(source) as archive:
+    def restore(self) -> None:
+        scratch = open_store(self._scratch)
+        with self._ours.open("rb") as source, read_archive(source, directory=self._scratch) as archive:
             image = archive.image
-            scratch.clear(record.id)
-            part = []
-            for row in image.rows:
-                part.append(row)
-                if len(part) == FILL:
-                    scratch.fill(record.id, part)
-                    part = []
-            scratch.fill(record.id, part)
+            scratch.clear(image.record.id)
+            while part := list(itertools.islice(image.rows, FILL)):
+                scratch.fill(image.record.id, part)
             scratch.establish(image.record, image.snapshot, image.queue)
         scratch.close()
+        shutil.rmtree(self._scratch)
 
-    pack = tool("tar", "-C", str(tree), "-I", "zstd -3 -T2", "-cf", str(packed), ".")
-    unpack = tool("tar", "-C", str(tree), "-I", "zstd", "-xf", str(packed))
-    backup()
-    pack()
-    times = interleave({"backup": backup, "read": read, "restore": restore, "pack": pack, "unpack": unpack}, rounds)
-    rate = {name: len(rows) / 1e6 / figures.median for name, figures in times.items()}
-    for path in tree.iterdir():
-        path.unlink()
-    return [
-        Row(f"{title}: backup, MB", rate["backup"], "tar, zstd -3 -T2", rate["pack"], must=0.5, unit="/s"),
-        Row(f"{title}: read and check, MB", rate["read"], "zstd, tar -x", rate["unpack"], must=0.5, unit="/s"),
-        Row(f"{title}: restore to LevelDB, MB", rate["restore"], "zstd, tar -x", rate["unpack"], must=0.5, unit="/s"),
+    def pack(self) -> None:
+        tar("-C", str(self._tree), "-I", "zstd -3", "-cf", str(self._theirs), ".")
+
+    def unpack(self) -> None:
+        self._unpacked.mkdir()
+        tar("-C", str(self._unpacked), "-I", "zstd", "-xf", str(self._theirs))
+        shutil.rmtree(self._unpacked)
+
+    def unpack_synced(self) -> None:
+        self._unpacked.mkdir()
+        tar("-C", str(self._unpacked), "-I", "zstd", "-xf", str(self._theirs))
+        for path in (*self._unpacked.iterdir(), self._unpacked):
+            handle = os.open(path, os.O_RDONLY)
+            os.fsync(handle)
+            os.close(handle)
+        shutil.rmtree(self._unpacked)
+
+
+def tar(*options: str) -> None:
+    subprocess.run(("tar", *options), check=True)
+
+
+def measure(folder: Path, title: str, store: RoomStore, record: Any, rounds: int) -> tuple[list[Row], str]:
+    folder.mkdir()
+    subjects, metered = Subjects(folder, store, record), Metered()
+    subjects.backup()
+    subjects.pack()
+    times = interleave({name: metered(name, subject) for name, subject in subjects.all().items()}, rounds)
+    rate = {name: subjects.size / 1e6 / figures.median for name, figures in times.items()}
+    beside = {"backup": ("pack", "tar, zstd -3"), "read": ("unpack", "zstd, tar -x"), "restore": DURABLY}
+    rows = [
+        Row(f"{title}: {name}, MB", rate[name], told, rate[floor], must=0.5, unit="/s")
+        for name, (floor, told) in beside.items()
     ]
-
-
-def tool(*command: str) -> Callable[[], None]:
-    return lambda: subprocess.run(command, check=True) and None
+    ratios = ", ".join(f"{name} {metered.ratio(name, floor):.2f}x" for name, (floor, _) in beside.items())
+    packed = subjects.packed()
+    shutil.rmtree(folder)
+    return rows, f"{title}: {subjects.size / 1e6:.0f} MB, {packed}; by the processor's time {ratios}"
 
 
 def main() -> None:
@@ -103,15 +142,23 @@ def main() -> None:
     parser.add_argument("--entries", type=int, default=300_000)
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
+    rows: list[Row] = []
+    notes = [f"load average {os.getloadavg()[0]:.1f} at the beginning"]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        store = open_store(folder / "store")
-        record = fill(store, Room("long").record, arguments.entries)
-        rows = measure(folder, "entries", store, record, arguments.rounds)
-        rows += measure(folder, "segments", store, compacted(store, record), arguments.rounds)
-        store.close()
-    size = f"{record.memory_plain / 1e6:.0f} MB"
-    print_table("Archives", rows, notes=[f"{arguments.entries:,} entries, {size}; in segments fewer bytes"])
+        for title, words, entries in (("220 B", TYPICAL, arguments.entries), ("1 KiB", 150, arguments.entries // 4)):
+            store = open_store(folder / f"store {words}")
+            record = fill(store, Room(f"of {words}").record, entries, words)
+            found, note = measure(folder / "work", f"{entries:,} entries of {title}", store, record, arguments.rounds)
+            rows += found
+            notes.append(note)
+            if words == TYPICAL:
+                record = compacted(store, record)
+                found, note = measure(folder / "work", f"{entries:,} in segments", store, record, arguments.rounds)
+                rows += found
+                notes.append(note)
+            store.close()
+    print_table("Archives", rows, notes=notes)
 
 
 if __name__ == "__main__":

@@ -31,15 +31,28 @@ from backrooms_tui.persistence.store import RoomCommit, RoomStore
 
 CHANCE = random.Random("corridor")
 WORDS = ["".join(CHANCE.choices("etaoinshrdlucmfwyp", k=CHANCE.randrange(2, 10))) for _ in range(4000)]
-TURNS = [
-    draft
-    for n in range(4000)
-    for draft in (
-        Draft(EntryType.INPUT, " ".join(CHANCE.choices(WORDS, k=25)), {"request_id": f"{n:08x}", "source": "me@here"}),
-        Draft(EntryType.OUTPUT, " ".join(CHANCE.choices(WORDS, k=25)), {"input": n, "latency_ns": n * 12_345}),
-    )
-]
-"""Text that compresses as text does, to about 0.4."""
+
+
+def turns(words: int) -> list[Draft]:
+    """Inputs and answers of so many words. Text that compresses as text does, to about 0.4: more of it than zstd looks
+    back for repetitions.
+    """
+    return [
+        draft
+        for n in range(20_000)
+        for draft in (
+            Draft(EntryType.INPUT, said(words), {"request_id": f"{n:08x}", "source": "me@here"}),
+            Draft(EntryType.OUTPUT, said(words), {"input": n, "latency_ns": n * 12_345}),
+        )
+    ]
+
+
+def said(words: int) -> str:
+    return " ".join(CHANCE.choices(WORDS, k=words))
+
+
+TYPICAL = 25
+"""Words of an entry: it takes about 220 bytes."""
 MUST = {"jsonl": 12, "binary": 5, "csv": 30, "sqlite": 30}
 
 
@@ -58,11 +71,12 @@ class _Line(msgspec.Struct, gc=False):
     content: str
 
 
-def fill(store: RoomStore, record: Any, entries: int) -> Any:
+def fill(store: RoomStore, record: Any, entries: int, words: int = TYPICAL) -> Any:
     """Give the room's record after so many entries."""
+    drafts = turns(words)
     for n in range(entries // 1000):
-        turns = TURNS[n % 8 * 1000 : n % 8 * 1000 + 1000]
-        sealed, tail = seal(record.id, record.tail, turns, time.time_ns())
+        start = n * 1000 % len(drafts)
+        sealed, tail = seal(record.id, record.tail, drafts[start : start + 1000], time.time_ns())
         size = sum(len(entry.blob) for entry in sealed)
         after = record.with_(
             tail=tail, memory_usage=record.memory_usage + size, memory_plain=record.memory_plain + size

@@ -19,7 +19,7 @@ COLUMNS = ("seq", "timestamp", "type", "content", "metadata")
 """Of CSV. `timestamp` is ISO 8601 in UTC with nanoseconds, `metadata` JSON."""
 
 _OUTPUT = int(EntryType.OUTPUT)
-_RUN = tuple("=+-@\t\r\n'\uff1d\uff0b\uff0d\uff20")
+_RUN = frozenset("=+-@\t\r\n'\uff1d\uff0b\uff0d\uff20")
 """What a cell begins with that a spreadsheet may run (the last four are full-width forms of the first four); and the
 apostrophe, so that `plain_cell` can tell.
 """
@@ -60,22 +60,35 @@ def write_csv(chunks: Iterable[list[Any]], sink: Writer) -> int:
     count = 0
     for entries in chunks:
         lines = [
-            f"{entry.seq},{_moment(entry.timestamp)},{TYPES[entry.type]},"
-            f"{_quoted(safe_cell(entry.content))},{_quoted(as_json(entry.metadata))}\r\n"
-            for entry in entries
+            f"{entry.seq},{_second(entry.timestamp // NS)}.{entry.timestamp % NS:09d}Z,{TYPES[entry.type]},"
+            f'"{_doubled(safe_cell(entry.content))}","{metadata}"\r\n'
+            for entry, metadata in zip(entries, _metadata(entries), strict=True)
         ]
         sink.write("".join(lines).encode())
         count += len(entries)
     return count
 
 
-def _quoted(text: str) -> str:
-    return '"' + text.replace('"', '""') + '"'
+def _doubled(text: str) -> str:
+    """Text as it stands between quotation marks."""
+    return text.replace('"', '""')
+
+
+def _metadata(entries: list[Any]) -> list[str]:
+    """The metadata of each as JSON, as it stands between quotation marks. JSON text holds no line feed; of other things
+    that may end a line it holds some.
+    """
+    found = [entry.metadata for entry in entries]
+    try:
+        lines = msgspec.json.Encoder().encode_lines(found).decode()
+    except (ValueError, OverflowError, RecursionError):
+        lines = "\n".join(map(as_json, found))
+    return _doubled(lines).split("\n")[: len(found)]
 
 
 def safe_cell(text: str) -> str:
     """Text as a cell that no spreadsheet takes for a formula: an apostrophe stands before what looks like one."""
-    return "'" + text if text.startswith(_RUN) else text
+    return "'" + text if text[:1] in _RUN else text
 
 
 def plain_cell(cell: str) -> str:
@@ -89,10 +102,6 @@ def as_json(value: Any) -> str:
         return msgspec.json.encode(value).decode()
     except (ValueError, OverflowError, RecursionError):
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-def _moment(timestamp: int) -> str:
-    return f"{_second(timestamp // NS)}.{timestamp % NS:09d}Z"
 
 
 @lru_cache(maxsize=64)  # neighbours share it

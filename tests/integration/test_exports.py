@@ -156,6 +156,15 @@ def test_an_ordinary_cell_is_left_as_it_is(store, text):
     assert csv_rows(exported(store, record, "csv"))[1][3] == text
 
 
+def test_csv_metadata_may_hold_whatever_ends_a_line(store):
+    said = [
+        Draft(EntryType.OUTPUT, "a", {"x": '1\u2028\u2029\x85\x0b\n\r"2'}),
+        Draft(EntryType.OUTPUT, "b", {"x": 10**30}),
+    ]
+    rows = csv_rows(exported(store, room_with(store, said), "csv"))[1:]
+    assert [json.loads(row[4]) for row in rows] == [draft.metadata for draft in said]
+
+
 def test_csv_times_are_exact_to_the_nanosecond(store):
     record = room_with(store, [])
     entries, tail = seal(record.id, Tail(), [Draft(EntryType.INPUT, "x", {})], 1_704_715_920_000_000_042)
