@@ -11,7 +11,7 @@ import pytest
 from otlp_receiver import OtlpReceiver
 from prometheus_client.parser import text_string_to_metric_families
 from room_exe import RoomExe
-from support import eventually
+from support import ROOT, eventually
 
 from backrooms_tui import observability
 from backrooms_tui.config.settings import (
@@ -295,6 +295,35 @@ def test_spans_begin_and_end_with_a_reload(settings):
         sent = len(receiver.named("input processing"))
         owner.say(owner.room(), "increment counter")
     assert (sent, len(receiver.named("input processing"))) == (1, 1)
+
+
+# The documentation.
+
+DOCS = (ROOT / "docs/OBSERVABILITY.md").read_text()
+
+
+def test_every_family_of_the_page_is_in_the_documentation_with_its_kind(settings):
+    tracing = TracingSettings(enabled=True, exporter="otlp", endpoint="http://127.0.0.1:1/v1/traces")
+    with owning(changed(settings, tracing=tracing)) as owner:
+        page = owner.watch.render_metrics().decode()
+    told = re.findall(r"^\| `([a-z_]+)` \| (gauge|counter|histogram) \|", DOCS, re.MULTILINE)
+    assert told == re.findall(r"^# TYPE (\S+) (\S+)$", page, re.MULTILINE)
+
+
+def test_promtool_takes_the_alerts_of_the_documentation(tmp_path, need_tool):
+    rules = tmp_path / "rules.yml"
+    rules.write_text(DOCS.split("```yaml\n")[1].split("```")[0])
+    told = subprocess.run([need_tool("promtool"), "check", "rules", str(rules)], capture_output=True, check=False)
+    assert (told.returncode, b"8 rules found" in told.stdout) == (0, True), told.stderr
+
+
+def test_every_name_in_an_alert_of_the_documentation_is_one_of_the_page(settings):
+    with owning(settings) as owner:
+        page = owner.watch.render_metrics().decode()
+    used = re.findall(r"\b([a-z]+(?:_[a-z]+)+)\b(?=[\[{ ])", DOCS.split("```yaml\n")[1].split("```")[0])
+    names = {name.split("{")[0] for name in re.findall(r"^(\w+)", page, re.MULTILINE)}
+    assert {name for name in used if name != "histogram_quantile"} <= names
+    assert len(used) >= 8
 
 
 # Commands.
