@@ -154,6 +154,7 @@ def test_rooms_are_sealed_and_crashes_are_understood_under_the_units_restriction
 def test_what_the_unit_leaves_open_is_needed(systemd: SystemdManager, restriction: str, costs: str) -> None:
     said = run_once(systemd, f"room.exe doctor; {IN_A_ROOM} <<< 'drill crash'", besides=f"{restriction}\n")
     assert costs in said, said
+    assert "CORRUPTED" not in said, "a machine's refusal is no damage"
 
 
 def test_the_manager_knows_when_an_owner_is_ready_reloads_and_ends(systemd: SystemdManager) -> None:
@@ -210,7 +211,7 @@ def test_a_volume_of_kubernetes_holds_a_store_again_and_again(systemd: SystemdMa
     """The volume's top is the group's, as `fsGroup` makes it; what is in it is private all the same."""
     systemd.run("bash", "-c", "mkdir -p /var/lib/volume; chown root:10001 /var/lib/volume; chmod 2770 /var/lib/volume")
     systemd.run("chmod", "644", "/etc/room.exe/config.json")  # a pod's own would not be the service's
-    environment = ("env", "ROOM_PERSISTENCE_PATH=/var/lib/volume/rooms", "HOME=/")
+    environment = ("env", "ROOM_PERSISTENCE_PATH=/var/lib/volume/rooms", "LOGS_DIRECTORY=/var/lib/volume/state")
     for count in (1, 2):
         systemd.run("setpriv", *AS_POD, "--", *environment, ROOM_EXE, "create")
         listed = systemd.run("setpriv", *AS_POD, "--", *environment, ROOM_EXE, "list", "--format", "json").stdout

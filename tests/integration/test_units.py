@@ -93,6 +93,10 @@ def test_the_sockets_are_where_the_configuration_and_the_store_have_them() -> No
     assert of_a_user == "%h/.local/share/room.exe/rooms/control.sock"
 
 
+def test_where_a_manager_starts_the_daemon_no_command_does() -> None:
+    assert not PRODUCTION.daemon.enabled
+
+
 def test_the_service_the_user_and_the_places_are_those_that_the_program_knows() -> None:
     service = Unit((SYSTEMD / "room.service").read_text())["Service"]
     assert (service["User"], service["WorkingDirectory"]) == (SYSTEM_USER, str(SYSTEM_DATA))
