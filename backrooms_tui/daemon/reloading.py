@@ -6,10 +6,7 @@ read, so there is nothing to do for them here.
 
 from __future__ import annotations
 
-from operator import attrgetter
-
 from backrooms_tui.config.settings import DaemonSettings, Settings
-from backrooms_tui.config.values import HIDDEN, schema
 from backrooms_tui.model.value import changed
 
 WATCHED = ("logging.", "tracing.")
@@ -25,17 +22,6 @@ LIVE = frozenset(
     }
 )
 OF_CLIENTS = frozenset({"daemon.enabled", "limits.entity_timeout", "limits.max_room_memory", "persistence.compression"})
-
-
-def differences(before: Settings, after: Settings) -> dict[str, str]:
-    """Settings that are not the same, by name: `daemon.workers: 4 -> 8`."""
-    found = {}
-    for name in schema():
-        get = attrgetter(name)
-        old, new = get(before), get(after)
-        if old != new:
-            found[name] = f"{name}: {'***' if name in HIDDEN else f'{old} -> {new}'}"
-    return found
 
 
 def in_force(before: Settings, after: Settings) -> Settings:

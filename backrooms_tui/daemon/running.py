@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 
 from backrooms_tui import observability
+from backrooms_tui.config.differences import differences
 from backrooms_tui.config.settings import Settings
 from backrooms_tui.model.errors import BackroomsError, StoreBusy
 from backrooms_tui.model.value import changed
@@ -27,7 +28,7 @@ from .http_server import HttpServer
 from .listening import is_loopback, parse_bind, require_token
 from .notify import Notifier, listen_fds
 from .owning import Owned, own
-from .reloading import LIVE, OF_CLIENTS, WATCHED, differences, in_force
+from .reloading import LIVE, OF_CLIENTS, WATCHED, in_force
 from .signals import Signals
 
 INTERRUPTED = 130

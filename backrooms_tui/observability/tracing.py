@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 from urllib.parse import urlsplit, urlunsplit
 
+from backrooms_tui.config.differences import without_credentials
 from backrooms_tui.config.settings import TracingSettings
 from backrooms_tui.model.entries import EntryType, MemoryEntry, Outcome
 from backrooms_tui.model.ids import RoomId
@@ -212,7 +213,7 @@ def start_tracing(settings: TracingSettings, log: Log) -> Tracing | None:
     endpoint = collector(settings)
     log.hide(_credentials(settings.endpoint))
     if settings.exporter == "jaeger":
-        shown = without_credentials(endpoint)
+        shown = str(without_credentials(endpoint))
         log.line(Level.INFO, "tracing speaks OTLP: Jaeger has retired its own protocol", endpoint=shown)
 
     def make() -> Exporter:
@@ -232,11 +233,6 @@ def collector(settings: TracingSettings) -> str:
         place = f"[{host}]" if ":" in host else host
         return f"{parts.scheme}://{login + '@' if login else ''}{place}:{OTLP_PORT}{OTLP_PATH}"
     return settings.endpoint if parts.path not in ("", "/") else urlunsplit(parts._replace(path=OTLP_PATH))
-
-
-def without_credentials(url: str) -> str:
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def _credentials(url: str) -> str:

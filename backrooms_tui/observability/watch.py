@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Protocol
 
 from backrooms_tui import __version__
+from backrooms_tui.config.differences import differences
 from backrooms_tui.config.paths import state_directory
 from backrooms_tui.config.settings import Settings, TracingSettings
 from backrooms_tui.model.telemetry import Telemetry
-from backrooms_tui.model.value import as_dict, changed
+from backrooms_tui.model.value import changed
 from backrooms_tui.model.views import ServiceStatus, StoreFacts
 
 from .exposition import Family, counter, gauge, text
@@ -19,9 +21,11 @@ from .lines import Level
 from .log_events import LogEvents
 from .logs import Log, planned
 from .metrics import Metrics, Watched
-from .tracing import Tracing, start_tracing, without_credentials
+from .tracing import Tracing, start_tracing
 
 QUIET = "ERROR"
+PAGE_SECONDS = 0.25
+"""How old the metrics page may be: of 1,024 rooms it takes 10 ms, and whoever asks for it without end gets the same."""
 
 
 class Service(Watched, Protocol):
@@ -40,6 +44,8 @@ class Watch:
         self._tracing: Tracing | None = None
         self._service: Service | None = None
         self._connections: Callable[[], int] | None = None
+        self._page_lock = threading.Lock()
+        self._page = (float("-inf"), b"")
         self._fan_out = FanOut()
         self._closing = threading.Lock()
         self.log.line(Level.INFO, "room.exe starting", version=__version__)
@@ -60,10 +66,15 @@ class Watch:
         for warning in service.status().warnings:
             self.log.line(Level.WARN, warning)
 
-    def render_metrics(self) -> bytes:
-        """The page that Prometheus reads; empty before `attach`."""
+    def render_metrics(self, *, age: float = PAGE_SECONDS) -> bytes:
+        """The page that Prometheus reads, at most `age` seconds old; empty before `attach`."""
         service = self._service
-        return b"" if service is None else text(self._metrics.families(service, self._lost()))
+        if service is None:
+            return b""
+        with self._page_lock:
+            if time.monotonic() - self._page[0] > age:
+                self._page = time.monotonic(), text(self._metrics.families(service, self._lost()))
+            return self._page[1]
 
     def status(self) -> ServiceStatus | None:
         """Of the service; None before `attach`."""
@@ -79,17 +90,16 @@ class Watch:
         The log file is opened anew in any case. Everything in `logging` and `tracing` can change.
         """
         before, self._settings = self._settings, settings
-        differences = (
-            *_differences("logging", before.logging, settings.logging),
-            *_differences("tracing", before.tracing, settings.tracing),
+        found = tuple(
+            told for name, told in differences(before, settings).items() if name.startswith(("logging.", "tracing."))
         )
         self.log.apply(planned(settings.logging))
         self.hide(settings.persistence.password)
         if before.tracing != settings.tracing:
             self._trace(settings.tracing)
-        for difference in differences:
+        for difference in found:
             self.log.line(Level.INFO, "configuration changed", setting=difference)
-        return differences
+        return found
 
     def close(self) -> None:
         """Write and send what waits, within seconds. Idempotent."""
@@ -119,17 +129,6 @@ class Watch:
         if self._tracing is not None:
             lost.append(counter("trace_spans_lost_total", "Spans that were not exported", self._tracing.lost))
         return lost
-
-
-def _differences(section: str, before: object, after: object) -> tuple[str, ...]:
-    found: list[str] = []
-    for (name, old), new in zip(as_dict(before).items(), as_dict(after).values(), strict=True):
-        if hasattr(old, "__values__"):
-            found += _differences(f"{section}.{name}", old, new)
-        elif old != new:
-            shown = (without_credentials(str(held)) if name == "endpoint" else held for held in (old, new))
-            found.append(f"{section}.{name}: {' -> '.join(map(str, shown))}")
-    return tuple(found)
 
 
 def command_settings(settings: Settings, *, asked: bool, screen: bool) -> Settings:

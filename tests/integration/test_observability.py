@@ -71,7 +71,7 @@ class Owner:
 
     def figures(self):
         """Every sample of the page by its name and labels."""
-        families = text_string_to_metric_families(self.watch.render_metrics().decode())
+        families = text_string_to_metric_families(self.watch.render_metrics(age=0).decode())
         return {
             f"{sample.name}{''.join(sorted(sample.labels.values()))}": sample.value
             for family in families
@@ -199,7 +199,7 @@ def test_the_metrics_page_counts_what_happened_and_promtool_takes_it(settings, n
             for _ in range(3):
                 owner.service.submit(rooms[1], b"work for 2 seconds", source="test")
         busy = owner.figures()
-        page = owner.watch.render_metrics()
+        page = owner.watch.render_metrics(age=0)
     expected = {
         "room_total": 3,
         "room_active": 2,
@@ -223,6 +223,15 @@ def test_the_metrics_page_counts_what_happened_and_promtool_takes_it(settings, n
     assert busy["process_resident_memory_bytes"] > 10_000_000
     told = subprocess.run([need_tool("promtool"), "check", "metrics"], input=page, capture_output=True, check=False)
     assert told.stderr.splitlines() == [b'room_total non-counter metrics should not have "_total" suffix']
+
+
+def test_whoever_asks_for_the_page_without_end_gets_the_same_one(settings):
+    with owning(settings) as owner:
+        pages = {owner.watch.render_metrics(age=3600)}
+        owner.room()
+        pages |= {owner.watch.render_metrics(age=3600) for _ in range(1000)}
+        assert len(pages) == 1
+        assert b"room_total 1\n" in owner.watch.render_metrics(age=0)
 
 
 def test_pages_can_be_read_while_rooms_are_at_work(settings):
@@ -305,7 +314,7 @@ DOCS = (ROOT / "docs/OBSERVABILITY.md").read_text()
 def test_every_family_of_the_page_is_in_the_documentation_with_its_kind(settings):
     tracing = TracingSettings(enabled=True, exporter="otlp", endpoint="http://127.0.0.1:1/v1/traces")
     with owning(changed(settings, tracing=tracing)) as owner:
-        page = owner.watch.render_metrics().decode()
+        page = owner.watch.render_metrics(age=0).decode()
     told = re.findall(r"^\| `([a-z_]+)` \| (gauge|counter|histogram) \|", DOCS, re.MULTILINE)
     assert told == re.findall(r"^# TYPE (\S+) (\S+)$", page, re.MULTILINE)
 
@@ -319,7 +328,7 @@ def test_promtool_takes_the_alerts_of_the_documentation(tmp_path, need_tool):
 
 def test_every_name_in_an_alert_of_the_documentation_is_one_of_the_page(settings):
     with owning(settings) as owner:
-        page = owner.watch.render_metrics().decode()
+        page = owner.watch.render_metrics(age=0).decode()
     used = re.findall(r"\b([a-z]+(?:_[a-z]+)+)\b(?=[\[{ ])", DOCS.split("```yaml\n")[1].split("```")[0])
     names = {name.split("{")[0] for name in re.findall(r"^(\w+)", page, re.MULTILINE)}
     assert {name for name in used if name != "histogram_quantile"} <= names
