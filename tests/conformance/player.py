@@ -8,14 +8,20 @@ Steps before a case, one a line:
     damage A               flip a bit in the entity state that is stored for the room
     file NAME TEXT         write a file into {TMP}
     env NAME=VALUE         set a variable for all that follows
+
+The first three are lines of a batch, and cases that begin with the same ones get copies of the same rooms: nearly all
+of the time goes into starting the program, and what is under test is the case, not the way to it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
+import shutil
 import sysconfig
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from case_files import Case
@@ -35,6 +41,7 @@ LEAVE = "exit\n"
 ERASED = "\r\x1b[K"
 WIDTH = 160
 """Columns of a line that a failure tells."""
+LAST_ROOM = "{LAST_ROOM_ID}"
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 
 
@@ -50,7 +57,9 @@ class Command:
 class Player:
     """One home with its own rooms, for one case on one backend."""
 
-    def __init__(self, home: Path, backend: str, environ: Mapping[str, str]) -> None:
+    def __init__(self, home: Path, backend: str, environ: Mapping[str, str], shelf: Path | None) -> None:
+        """`shelf` keeps the rooms of cases that begin alike; None: they are not in the home, and made for each."""
+        self._shelf = shelf
         self.room_exe = RoomExe(home)
         self.room_exe.program = ["/bin/sh", "-c"]
         environment = self.room_exe.environ
@@ -62,9 +71,32 @@ class Player:
         self.bindings.values |= {"TMP": str(self.files), "BACKEND": backend, "VERSION": __version__}
 
     def prepare(self, steps: list[str]) -> None:
-        for step in steps:
-            verb, _, rest = step.partition(" ")
-            getattr(self, f"_{verb}")(self.bindings.fill(rest).decode())
+        rest = steps[len(self._begin(list(takewhile(_is_line, steps)))) :]
+        while rest:
+            if lines := list(takewhile(_is_line, rest)):
+                self._batch(lines)
+                rest = rest[len(lines) :]
+            else:
+                verb, _, words = rest.pop(0).partition(" ")
+                getattr(self, f"_{verb}")(self.bindings.fill(words).decode())
+
+    def _begin(self, lines: list[str]) -> list[str]:
+        """Carry out the lines that a case begins with, or take what they have left for another case; gives them."""
+        if self._shelf is None or any("{TMP}" in line for line in lines):
+            self._batch(lines)
+            return lines
+        kept = self._shelf / hashlib.sha256("\n".join(lines).encode()).hexdigest()
+        rooms, names = self.room_exe.rooms.parent, kept / "names"
+        if names.exists():
+            shutil.copytree(kept / "rooms", rooms)
+            for line in names.read_text().splitlines():
+                self.bindings.bind("ID", *line.split())
+        elif lines:
+            self._batch(lines)
+            shutil.copytree(rooms, kept / "rooms")
+            bound = [key.partition(":")[2] for key in self.bindings.values if key.startswith("ID:")]
+            names.write_text("".join(f"{name} {self.bindings.values[f'ID:{name}']}\n" for name in bound))
+        return lines
 
     def play(self, case: Case) -> None:
         """Type the case; every line that appears must be the one that the case has there, to the letter."""
@@ -106,17 +138,32 @@ class Player:
     def _ok(self, words: str, typed: str = "") -> list[str]:
         return self.room_exe.ok(f"room.exe {words}", typed=typed)
 
-    def _room(self, rest: str) -> None:
-        name, _, options = rest.partition(" ")
-        self.bindings.bind("ID", name, self._ok(f"create {options}")[0].removeprefix("ROOM CREATED: "))
+    def _batch(self, lines: list[str]) -> None:
+        """Rooms, inputs and commands, by as few starts of the program as can be."""
+        made: list[str] = []
+        typed: list[str] = []
+        for line in lines:
+            verb, _, rest = line.partition(" ")
+            name, _, more = rest.partition(" ")
+            if verb == "room":
+                made.append(name)
+                typed.append(f"create {more}")
+                continue
+            command = f"enter {{ID:{name}}}" if verb == "say" else rest
+            command = command.replace(f"{{ID:{made[-1]}}}", LAST_ROOM) if made else command
+            if any(f"{{ID:{earlier}}}" in command for earlier in made):
+                self._type(typed, made)
+                typed, made = [], []
+            typed.append(self.bindings.fill(command).decode())
+            typed += [*map(str.strip, more.split("|")), "exit"] if verb == "say" else []
+        self._type(typed, made)
 
-    def _say(self, rest: str) -> None:
-        name, _, texts = rest.partition(" ")
-        inputs = [text.strip() for text in texts.split("|")]
-        self._ok(f"enter {self.bindings.values[f'ID:{name}']}", "".join(f"{text}\n" for text in inputs))
-
-    def _run(self, words: str) -> None:
-        self._ok(words)
+    def _type(self, typed: list[str], made: list[str]) -> None:
+        if typed:
+            shown = self._ok("batch", "".join(f"{line}\n" for line in typed))
+            ids = [line.removeprefix("ROOM CREATED: ") for line in shown if line.startswith("ROOM CREATED: ")]
+            for name, room_id in zip(made, ids, strict=True):
+                self.bindings.bind("ID", name, room_id)
 
     def _file(self, rest: str) -> None:
         name, _, text = rest.partition(" ")
@@ -144,6 +191,10 @@ class Player:
             store._rows.write(batch)
         finally:
             store.close()
+
+
+def _is_line(step: str) -> bool:
+    return step.startswith(("room ", "say ", "run "))
 
 
 def commands(lines: list[str]) -> Iterator[Command]:

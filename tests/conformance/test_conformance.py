@@ -16,12 +16,12 @@ from report import DOCUMENT, page
 from seed_blocks import blocks
 from support import ROOT
 
-LONG = os.environ.get("ROOM_CAMPAIGN") == "long"
+EVERYWHERE = os.environ.get("CI") == "true" or os.environ.get("ROOM_CAMPAIGN") == "long"
 OTHERS = ("FILESYSTEM", "SQLITE", "REDIS")
 PLAYED = [case for case in cases().values() if case.body]
 RUNS = [("LEVELDB", case) for case in PLAYED]
-# A case whose words depend on the backend runs on each in every run; the whole set in the long campaign.
-RUNS += [(backend, case) for backend in OTHERS for case in PLAYED if LONG or case.all("everywhere")]
+# A case whose words depend on the backend runs on each in every run; the whole set in CI and in the long campaign.
+RUNS += [(backend, case) for backend in OTHERS for case in PLAYED if EVERYWHERE or case.all("everywhere")]
 
 
 @pytest.fixture
@@ -33,11 +33,16 @@ def backend_environment(request: pytest.FixtureRequest) -> Mapping[str, str]:
     return {"ROOM_PERSISTENCE_HOST": server.socket, "ROOM_PERSISTENCE_KEY_PREFIX": f"room:{uuid4().hex}:"}
 
 
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("shelf")
+
+
 @pytest.mark.parametrize(("backend", "case"), RUNS, ids=[f"{backend}-{case.name}" for backend, case in RUNS])
 def test_the_program_shows_what_the_seed_shows(
-    tmp_path: Path, backend: str, case: Case, backend_environment: Mapping[str, str]
+    tmp_path: Path, backend: str, case: Case, backend_environment: Mapping[str, str], shelf: Path
 ) -> None:
-    player = Player(tmp_path, backend, backend_environment)
+    player = Player(tmp_path, backend, backend_environment, None if backend == "REDIS" else shelf / backend)
     player.prepare(case.all("before"))
     player.play(case)
 
