@@ -17,11 +17,12 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from backrooms_tui.model.errors import BackroomsError, ConnectionLost
+from backrooms_tui.model.errors import BackroomsError, ConnectionLost, SessionOver
 from backrooms_tui.model.limits import MAX_TIMEOUT
 
 from . import hello
 from .frames import Broken, Gone, Silence, Wire
+from .places import reachable
 from .values import Malformed, kind
 from .verbs import VERBS, packed_arguments, taken_error
 
@@ -98,24 +99,28 @@ class Dial:
             raise
 
     def _connected(self) -> socket.socket:
-        from .listening import reachable
-
         try:
-            if "/" in self.address:
-                from pathlib import Path
-
-                sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-                sock.settimeout(self._seconds)
-                with reachable(Path(self.address)) as name:
-                    sock.connect(name)
-                return sock
-            host, _, port = self.address.rpartition(":")
-            sock = socket.create_connection((host.strip("[]"), int(port)), self._seconds)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return sock
+            return self._unix() if "/" in self.address else self._tcp()
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise ConnectionLost(f"OWNER: {self.address}", f"REASON: {reason}") from None
+
+    def _unix(self) -> socket.socket:
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        try:
+            sock.settimeout(self._seconds)
+            with reachable(self.address) as name:
+                sock.connect(name)
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    def _tcp(self) -> socket.socket:
+        host, _, port = self.address.rpartition(":")
+        sock = socket.create_connection((host.strip("[]"), int(port)), self._seconds)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return sock
 
 
 class RemoteService:
@@ -130,6 +135,7 @@ class RemoteService:
         self._places = threading.Semaphore(CONNECTIONS)
         self._idle = [wire]
         self._all = {wire}
+        self._subscriptions: set[RemoteSubscription] = set()
         self._closed = False
 
     @property
@@ -252,8 +258,14 @@ class RemoteService:
             self._drop(wire)
             raise
         except (Gone, Silence, Broken, ValueError, TypeError, IndexError) as error:
-            raise self._lose(error) from None
-        return RemoteSubscription(self, wire, place)
+            self._drop(wire)
+            raise self.lose(error) from None
+        subscription = RemoteSubscription(self, wire, place)
+        with self._lock:
+            self._subscriptions.add(subscription)
+        if self.lost or self._closed:
+            subscription.close()
+        return subscription
 
     def close(self) -> None:
         """Let go of the owner. Idempotent."""
@@ -269,9 +281,10 @@ class RemoteService:
             try:
                 answer = _Exchange(wire, **streams).run(name, packed)
             except (Gone, Silence, Broken, Malformed) as error:
-                raise self._lose(error) from None
-            except BaseException:  # of the caller's own progress or file: the owner hears it as the connection's end
                 self._drop(wire)
+                raise self.lose(error) from None
+            except BaseException:  # of the caller's own progress or file: the owner hears it as the connection's end
+                self._abandon(wire)
                 raise
             self._give_back(wire)
         if isinstance(answer, BackroomsError):
@@ -289,22 +302,34 @@ class RemoteService:
             if not wire.waiting():  # nothing is due: what has arrived is the end
                 return wire
             self._drop(wire)
+        return self._new_wire()
+
+    def _new_wire(self) -> Wire:
         try:
             wire, _ = self._dial.greet(self._greeting)
-        except ConnectionLost as error:
-            raise self._lose(error) from None
+        except (ConnectionLost, SessionOver) as error:
+            raise self.lose(error) from None
         with self._lock:
             if not (self.lost or self._closed):
                 self._all.add(wire)
                 return wire
         wire.socket.close()
-        raise self._refusal()
+        raise self.refusal()
 
     def _give_back(self, wire: Wire) -> None:
         with self._lock:
             if len(self._idle) < IDLE_CONNECTIONS and not (self.lost or self._closed):
                 self._idle.append(wire)
                 return
+        self._drop(wire)
+
+    def _abandon(self, wire: Wire) -> None:
+        """Close a connection in the middle of a request. The last one has a successor first: the session goes on."""
+        with self._lock:
+            last = len(self._all) == 1
+        if last:
+            with suppress(BackroomsError):  # whoever calls next hears of it
+                self._give_back(self._new_wire())
         self._drop(wire)
 
     def _drop(self, wire: Wire) -> None:
@@ -314,26 +339,38 @@ class RemoteService:
 
     def _require_open(self) -> None:
         if self.lost or self._closed:
-            raise self._refusal()
+            raise self.refusal()
 
-    def _refusal(self, reason: str = "closed") -> ConnectionLost:
+    def refusal(self, reason: str = "closed") -> ConnectionLost:
         return ConnectionLost(f"OWNER: {self._dial.address}", f"REASON: {reason}")
 
-    def _lose(self, error: Exception) -> ConnectionLost:
-        """One connection broke: all others end, so that whoever waits on them hears of it at once."""
+    def lose(self, error: Exception) -> ConnectionLost:
+        """One connection broke: all others end, so that whoever waits on them hears of it at once.
+
+        Gives what to raise.
+        """
         self.lost = True
         self._end_all()
-        return error if isinstance(error, ConnectionLost) else self._refusal(_reason(error))
+        return error if isinstance(error, ConnectionLost) else self.refusal(_reason(error))
 
     def _end_all(self) -> None:
         with self._lock:
             wires, self._all = self._all, set()
             idle, self._idle = self._idle, []
+            subscriptions, self._subscriptions = self._subscriptions, set()
         for wire in wires:
             with suppress(OSError):
-                wire.socket.shutdown(socket.SHUT_RDWR)  # its user closes it
+                wire.socket.shutdown(socket.SHUT_RDWR)  # whoever waits on it closes it
         for wire in idle:
             wire.socket.close()
+        for subscription in subscriptions:
+            subscription.end()
+
+    def forget(self, subscription: RemoteSubscription, wire: Wire) -> None:
+        """Called by a subscription that its user closes."""
+        with self._lock:
+            self._subscriptions.discard(subscription)
+            self._all.discard(wire)
 
 
 class RemoteSubscription:
@@ -342,7 +379,10 @@ class RemoteSubscription:
     def __init__(self, service: RemoteService, wire: Wire, place: Cursor) -> None:
         self._service = service
         self._wire = wire
+        self._reading = threading.RLock()
         self._closed = False
+        self._left = False
+        """Whether its user has closed it; otherwise it ended with the service."""
         self.cursor = place
         """Of the last event that was given: what `subscribe` takes as `after`."""
 
@@ -351,25 +391,36 @@ class RemoteSubscription:
         from time import monotonic
 
         deadline = None if timeout is None else monotonic() + timeout
-        while not self._closed:
-            try:
-                left = None if deadline is None else max(0.0, deadline - monotonic())
-                events = self._taken(self._wire.receive(left))
-            except Silence:
-                return []
-            except (Gone, Broken, Malformed) as error:
-                if self._closed or self._service._closed:  # noqa: SLF001 - one module, two halves
+        with self._reading:
+            while not self._closed:
+                try:
+                    left = None if deadline is None else max(0.0, deadline - monotonic())
+                    events = self._taken(self._wire.receive(left))
+                except Silence:
                     return []
-                raise self._service._lose(error) from None  # noqa: SLF001
-            if events:
-                return events
+                except (Gone, Broken, Malformed) as error:
+                    if self._closed:
+                        break
+                    raise self._service.lose(error) from None
+                if events:
+                    return events
+        if self._service.lost and not self._left:
+            raise self._service.refusal()
         return []
 
     def close(self) -> None:
         """Idempotent; a `get` in another thread gives []."""
+        self._left = True
+        self._service.forget(self, self._wire)
+        self.end()
+
+    def end(self) -> None:
+        """Close the connection; who reads from it is woken and has let go of it by then."""
         self._closed = True
         with suppress(OSError):
             self._wire.socket.shutdown(socket.SHUT_RDWR)
+        with self._reading:
+            self._wire.socket.close()
 
     def _taken(self, message: Any) -> list[Event]:
         what, body = _kind_of(message, 1)
@@ -455,3 +506,11 @@ def _reason(error: Exception) -> str:
     if isinstance(error, Silence):
         return "no answer"
     return str(error) or type(error).__name__
+
+
+if TYPE_CHECKING:
+    from backrooms_tui.service import RoomService
+
+    def _is_a_service(service: RemoteService) -> RoomService:
+        """What the type checker is to prove."""
+        return service

@@ -56,6 +56,8 @@ class Connection:
         self._wire.stall_seconds = server.bounds.stall_seconds
         self._session: Session | None = None
         self._packer = make_packer()
+        self._source: Source | None = None
+        """What the client sends for the request at work."""
         self.busy = False
         """Whether a request is at work; a subscription is none."""
         self.thread = threading.Thread(target=self._run, name=f"daemon-client-{number}", daemon=True)
@@ -169,6 +171,9 @@ class Connection:
             self._wire.send((request, "error", packed_error(BackroomsError())))
         else:
             self._wire.send_packed(packed, request)
+        if self._source is not None:  # the client hears the answer while it still sends
+            self._source.drain()
+            self._source = None
 
     def _carried_out(self, request: int, name: str, arguments: list[Any]) -> Any:
         """Carry out a verb; raises BackroomsError."""
@@ -189,11 +194,8 @@ class Connection:
         method = getattr(self._server.service, name)
         progress = Teller(self._wire, request)
         if name == "restore":
-            source = Source(self._wire, request)
-            try:
-                return method(cast("BinaryIO", source), progress=progress)
-            finally:
-                source.drain()
+            self._source = Source(self._wire, request)
+            return method(cast("BinaryIO", self._source), progress=progress)
         sink = Sink(self._wire, request)
         if name == "export" or taken.pop("to_client", False):
             taken["sink"] = sink

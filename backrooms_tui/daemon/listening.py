@@ -12,15 +12,15 @@ from pathlib import Path
 from backrooms_tui.config.settings import DaemonSettings
 from backrooms_tui.model.errors import ConfigInvalid, StoreFailed, UnsafePath
 from backrooms_tui.model.scrub import scrub
-from backrooms_tui.persistence.private_files import open_directory, open_private, private_directory
+from backrooms_tui.persistence.private_files import open_private, private_directory
+
+from .places import reachable
 
 SOCKET = "control.sock"
 TOKEN = "token"  # noqa: S105 - the file's name
 BACKLOG = 128
 SHORTEST_TOKEN = 16
 LONGEST_TOKEN = 256
-_LONGEST_PATH = 100
-"""Bytes of a socket's path that fit the kernel's address; longer ones go through the directory's descriptor."""
 
 
 class Listener:
@@ -58,7 +58,7 @@ def listen_unix(directory: Path) -> Listener:
         path.unlink()
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     try:
-        with reachable(path) as name:
+        with reachable(str(path)) as name:
             sock.bind(name)
         path.chmod(0o600)  # until now only the directory kept others out
         sock.listen(BACKLOG)
@@ -66,24 +66,6 @@ def listen_unix(directory: Path) -> Listener:
     except OSError as error:
         sock.close()
         raise StoreFailed(f"PATH: {scrub(str(path))}", f"REASON: {error.strerror or error}") from None
-
-
-class reachable:  # noqa: N801 - reads as what it gives
-    """A context manager: a name for a socket's path that fits the kernel's address, whatever the path's length."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._directory: int | None = None
-
-    def __enter__(self) -> str:
-        if len(os.fsencode(self._path)) <= _LONGEST_PATH:
-            return str(self._path)
-        self._directory = open_directory(self._path.parent)
-        return f"/proc/self/fd/{self._directory}/{self._path.name}"
-
-    def __exit__(self, *_: object) -> None:
-        if self._directory is not None:
-            os.close(self._directory)
 
 
 def parse_bind(bind: str) -> tuple[str, int]:

@@ -6,7 +6,7 @@ import threading
 import time
 from collections import Counter
 
-from backrooms_tui.model.errors import BackroomsError, ConnectionDenied
+from backrooms_tui.model.errors import BackroomsError, SessionOver
 from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.views import Visitor
 from backrooms_tui.service import OwnerService
@@ -39,7 +39,7 @@ class Sessions:
             return list(self._sessions.values())
 
     def join(self, hello: Hello) -> Session:
-        """The session that the client names, or a new one. Raises ConnectionDenied when it is over."""
+        """The session that the client names, or a new one. Raises SessionOver."""
         with self._lock:
             if hello.session is None:
                 session = Session(hello)
@@ -47,7 +47,7 @@ class Sessions:
             elif (found := self._sessions.get(hello.session)) is not None:
                 session = found
             else:
-                raise ConnectionDenied("REASON: the session is over")
+                raise SessionOver(f"SESSION: {hello.session}")
             session.connections += 1
             return session
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import time
 
-from backrooms_tui.model.errors import ProtocolBroken
-
-from .frames import FRAME_SECONDS, Gone, Silence, Wire
+from .frames import Broken, Gone, Silence, Wire
 
 PIECE = 512 * 1024
 """Bytes of one data frame."""
@@ -77,7 +75,7 @@ class Source:
 
     def _next(self) -> bytes:
         try:
-            message = self._wire.receive(FRAME_SECONDS)
+            message = self._wire.receive(self._wire.stall_seconds)
         except Silence:
             raise Gone("silent in the middle of its data") from None
         if type(message) is list and message[:2] == [self._request, "end"]:
@@ -86,5 +84,4 @@ class Source:
         if type(message) is list and message[:2] == [self._request, "data"] and type(message[-1]) is bytes:
             data: bytes = message[-1]
             return data
-        self._ended = True
-        raise ProtocolBroken("EXPECTED: data or end")
+        raise Broken("neither data nor end")

@@ -219,6 +219,12 @@ class ConnectionDenied(BackroomsError):
     code = "CONNECTION_DENIED"
 
 
+class SessionOver(ConnectionDenied):
+    """The session that a connection is to belong to has ended: its last connection did."""
+
+    code = "SESSION_OVER"
+
+
 class ReadOnly(BackroomsError):
     """The session was opened to look only, and the verb changes something."""
 
