@@ -400,8 +400,10 @@ def test_the_screen_of_a_console_is_never_logged_to(tmp_path):
     assert command_settings(settings, asked=True, screen=False).logging.output == "stderr"
 
 
-def test_a_command_that_nobody_watches_loads_nothing_for_it(room_exe):
+@pytest.mark.parametrize("command", ["create", "list", "version"])
+def test_a_command_that_nobody_watches_loads_nothing_for_it(room_exe, command):
     room_exe.environ["PYTHONPROFILEIMPORTTIME"] = "1"
-    loaded = room_exe.run("create").err
+    loaded = room_exe.run(command).err
+    assert "backrooms_tui.cli.program" in loaded
     for module in ("observability.watch", "opentelemetry", "prometheus_client", " logging\n"):
         assert module not in loaded

@@ -1,6 +1,8 @@
 """The metrics page, as the seed shows it and as other people's programs read it, and the HTTP it is asked for in."""
 
 import json
+import random
+import re
 import socket
 import subprocess
 import time
@@ -279,6 +281,31 @@ def test_a_request_that_is_none_gets_an_answer_all_the_same(request_, expected):
     status, _, body = ask(request_)
     assert status == expected
     assert b"\x1b" not in body
+
+
+def test_whatever_is_asked_is_answered_and_echoes_nothing():
+    words = random.Random(4)
+    pieces = [
+        b"GET ",
+        b"HEAD ",
+        b"/metrics",
+        b"/health",
+        b" HTTP/1.1",
+        b"\r\n",
+        b"\n\n",
+        b":",
+        b"Host",
+        b"\x1b[2J",
+        b"\xff",
+    ]
+    for _ in range(20_000):
+        request = b"".join(words.choice(pieces) for _ in range(words.randrange(12))) + words.randbytes(
+            words.randrange(4)
+        )
+        got = answer(request + b"\r\n\r\n", SITE)
+        assert re.match(rb"HTTP/1\.1 (200|40[0-8]|431) ", got)
+        assert b"\x1b" not in got
+        assert got.count(b"\r\n\r\n") == 1
 
 
 def test_a_page_that_cannot_be_made_is_an_answer_and_tells_nothing_of_why():
