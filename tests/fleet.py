@@ -32,7 +32,7 @@ from backrooms_tui.model.reports import (
 from backrooms_tui.model.room import Counters, Creation, Damage, RoomConfig, RoomRecord, Suspension
 from backrooms_tui.model.states import RoomState, Verb, transition
 from backrooms_tui.model.units import NS
-from backrooms_tui.model.views import Receipt, RoomView, ServiceStatus, StoreFacts, TurnResult
+from backrooms_tui.model.views import Occupant, Receipt, RoomView, ServiceStatus, StoreFacts, TurnResult
 
 NOW = 1_767_881_387 * NS
 """2026-01-08T14:09:47Z"""
@@ -146,6 +146,7 @@ class Fleet:
         """Long verbs come to their middle and wait for it; each tells its progress while it waits."""
         self.gate.set()
         self.shelf = {one.id: _backups(one.id, number) for number, one in enumerate(given)}
+        self.present: tuple[Occupant, ...] = ()
         self.refusal: BackroomsError | None = None
         """What every long verb ends with."""
 
@@ -295,6 +296,9 @@ class Fleet:
 
     def store_facts(self) -> StoreFacts:
         return StoreFacts("LEVELDB", "/rooms", NOW, 0.002, 14 * M)
+
+    def presence(self, of: RoomId) -> tuple[Occupant, ...]:
+        return self.present
 
     def status(self) -> ServiceStatus:
         return ServiceStatus("0.1.0", 12847, NOW - 100 * NS, self.durable, self.read_only, 3, ())

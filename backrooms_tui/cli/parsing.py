@@ -13,7 +13,7 @@ from typing import Any
 
 from backrooms_tui.model.errors import UsageError
 
-from .commands import COMMANDS, GLOBAL_OPTIONS, PROGRAM, Command, Operand, Option
+from .commands import COMMANDS, CONSOLE_OPTIONS, GLOBAL_OPTIONS, PROGRAM, Command, Operand, Option
 
 _VALUED = frozenset(option.flag for option in GLOBAL_OPTIONS if option.value)
 HELP = ("--help", "-h")
@@ -45,7 +45,7 @@ def parse(command: Command, words: Sequence[str]) -> SimpleNamespace:
 
 def parse_globals(words: Sequence[str]) -> SimpleNamespace:
     """Read a command line that has no command. Raises UsageError."""
-    return _Reading(PROGRAM, (), GLOBAL_OPTIONS).read(words)
+    return _Reading(PROGRAM, (), (*GLOBAL_OPTIONS, *CONSOLE_OPTIONS)).read(words)
 
 
 class _Reading:
@@ -129,7 +129,7 @@ def usage_lines() -> list[str]:
         "COMMANDS:",
         *(f"  {command.brief:<19} {command.summary}" for command in COMMANDS.values()),
         "",
-        *_option_lines("OPTIONS:", GLOBAL_OPTIONS, width=19),
+        *_option_lines("OPTIONS:", (*GLOBAL_OPTIONS, *CONSOLE_OPTIONS), width=19),
         "",
         "Without a command, on a terminal, the console opens.",
         f"EXAMPLE: {PROGRAM} create",

@@ -20,11 +20,14 @@ class Focus(StrEnum):
     DAMAGE = "DAMAGE"
     """What stands in the output's place for a room that is CORRUPTED."""
     INPUT = "INPUT"
+    LOST = "LOST"
+    """Nothing: the keys of the banner while the connection to the owner is lost. They go before those of the panes."""
 
 
-NAV = frozenset(Focus) - {Focus.INPUT}
-EVERYWHERE = frozenset(Focus)
+NAV = frozenset(Focus) - {Focus.INPUT, Focus.LOST}
+EVERYWHERE = frozenset(Focus) - {Focus.LOST}
 _ROOMS, _OUTPUT, _INPUT = frozenset({Focus.ROOMS}), frozenset({Focus.OUTPUT}), frozenset({Focus.INPUT})
+_LOST = frozenset({Focus.LOST})
 
 
 class Group(StrEnum):
@@ -140,7 +143,10 @@ ACTIONS: tuple[Action, ...] = (
         Group.SESSION,
         "copy the selection, clear the draft or cancel a job; twice: leave",
     ),
-    Action("console.leave", ("q",), NAV, Group.SESSION, "leave the console", "LEAVE"),
+    Action("connection.retry", ("r",), _LOST, Group.SESSION, "CONNECTION LOST: try again now"),
+    Action("connection.offline", ("o",), _LOST, Group.SESSION, "CONNECTION LOST: fold the banner, or show it"),
+    Action("connection.drafts", ("w",), _LOST, Group.SESSION, "CONNECTION LOST: write the drafts to a file"),
+    Action("console.leave", ("q",), NAV, Group.SESSION, "leave the console, or detach from its owner", "LEAVE"),
     Action("console.leave-now", ("ctrl+q",), EVERYWHERE, Group.SESSION, "leave the console, from anywhere"),
 )
 

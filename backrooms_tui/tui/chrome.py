@@ -8,9 +8,10 @@ from collections.abc import Iterable, Sequence
 from backrooms_tui.model.ids import short
 from backrooms_tui.model.states import RoomState
 from backrooms_tui.model.units import NS, format_size_short, format_time
-from backrooms_tui.model.views import RoomView, ServiceStatus, StoreFacts
+from backrooms_tui.model.views import Occupant, RoomView, ServiceStatus, StoreFacts
 
 from .actions import ACTIONS, Focus
+from .attachment import Attachment
 from .keymap import Keymap
 from .log.view import LogStatus
 from .notices import NoticeLine
@@ -48,7 +49,14 @@ def counts(states: Counter[RoomState]) -> list[Run]:
 
 
 def header_row(
-    width: int, *, rooms: RoomsModel, memory: int, status: ServiceStatus | None, facts: StoreFacts | None, now: int
+    width: int,
+    *,
+    rooms: RoomsModel,
+    memory: int,
+    status: ServiceStatus | None,
+    facts: StoreFacts | None,
+    attachment: Attachment,
+    now: int,
 ) -> Row:
     """The first line of the screen; the store's place goes first when it is narrow."""
     wide = width >= 100
@@ -59,9 +67,34 @@ def header_row(
         left += row(ink("dim", f"  {facts.backend}"))
     if status is not None and not status.durable:
         left += row(ink("", "  "), ink("warn", "NOT DURABLE"))
+    left += _attached(attachment, wide=wide)
     left += Row((ink("", f"  ROOMS {rooms.total} "), *counts(rooms.states())))
     right = row(ink("dim", f"MEM {format_size_short(memory)}  "), ink("", f"{clock(now)} " if now else ""))
     return ends(left, right, width)
+
+
+def _attached(attachment: Attachment, *, wide: bool) -> Row:
+    """How the rooms are reached, when they are another's; and whether this console may change them."""
+    runs: list[Run] = []
+    if attachment.outage is not None:
+        runs += [ink("", "  "), ink("error", "OFFLINE")]
+    elif attachment.remote:
+        runs += [ink("", "  "), ink("good", "CONNECTED")]
+        if wide:
+            where = "" if "/" in attachment.address else f" {attachment.address}"
+            runs.append(foreign("dim", f"{where} {attachment.session[:10]}"))
+    if attachment.read_only:
+        runs += [ink("", "  "), ink("warn", "READ-ONLY")]
+    return Row(tuple(runs))
+
+
+def present_row(others: Sequence[Occupant]) -> Row:
+    """`HERE ops@h2, ann@h1 READ-ONLY`: who else is in the room."""
+    runs: list[Run] = []
+    for one in others:
+        runs += [ink("dim", ", " if runs else "HERE "), foreign("accent", one.who or one.session)]
+        runs += [ink("warn", " READ-ONLY")] if one.read_only else []
+    return Row(tuple(runs))
 
 
 def tab_title(tabs: Sequence[Tab], shown: RoomView | None, views: Iterable[RoomView | None], width: int) -> Row:
@@ -94,27 +127,29 @@ def _sign(view: RoomView, *, word: bool) -> list[Run]:
     return [ink("", " "), ink(sign.style, f"{sign.glyph} {sign.word}" if word else sign.glyph)]
 
 
-def hints_row(width: int, focus: Focus, keymap: Keymap) -> Row:
-    """Key hints of a focus, generated from the action table; what does not fit goes from the right."""
+def hints_row(width: int, focus: Focus, keymap: Keymap, leave: str = "LEAVE") -> Row:
+    """Key hints of a focus, generated from the action table; what does not fit goes from the right. `leave` is what
+    leaving does.
+    """
     table = {action.id: action for action in ACTIONS}
     always = () if focus is Focus.INPUT else _ALWAYS
-    leave = _ends_of_hints(keymap) if always else EMPTY
+    last = _ends_of_hints(keymap, leave) if always else EMPTY
     left = row(ink("strong", " INPUT " if focus is Focus.INPUT else " NAV "))
     for action_id in (*HINT_ORDER[focus], *always):
         key, hint = _first(keymap, action_id), table[action_id].hint
         if not key or not hint:
             continue
         more = left + row(" ", ink("key", key), ink("dim", f" {hint} "))
-        if more.cell_len + leave.cell_len > width:
+        if more.cell_len + last.cell_len > width:
             break
         left = more
-    return ends(left, leave, width)
+    return ends(left, last, width)
 
 
-def _ends_of_hints(keymap: Keymap) -> Row:
+def _ends_of_hints(keymap: Keymap, leave: str) -> Row:
     """What must never be squeezed out: how to get help, and how to leave."""
     help_key, leave_key = _first(keymap, "help.open"), _first(keymap, "console.leave")
-    return row(ink("key", help_key), ink("dim", " help  "), ink("key", leave_key), ink("dim", " LEAVE "))
+    return row(ink("key", help_key), ink("dim", " help  "), ink("key", leave_key), ink("dim", f" {leave} "))
 
 
 def _first(keymap: Keymap, action_id: str) -> str:

@@ -12,7 +12,7 @@ from backrooms_tui.model.errors import UsageError
 from .actions import Focus
 from .command_line import Command
 from .driver import ConsoleDriver
-from .leaving import leave_dialog
+from .leaving import detach_dialog, leave_dialog
 
 if TYPE_CHECKING:
     from .console_app import BackroomsApp
@@ -36,7 +36,7 @@ class ConsoleActions:
             "config.open": self._settings,
             "hints.toggle": self._toggle_hints,
             "screen.redraw": self._redraw,
-            "console.stop": self._app.action_suspend_process,
+            "console.stop": self._stop,
             "console.interrupt": self._interrupt,
             "console.leave": self._ask_to_leave,
             "console.leave-now": self._leave,
@@ -78,9 +78,23 @@ class ConsoleActions:
     def _leave(self) -> None:
         self._app.exit(0)
 
+    def _stop(self) -> None:
+        """ctrl+z: back to the shell, unless that would make others wait for rooms that stand still."""
+        if guests := self._app.attachment_guests():
+            self._app.desk.say(f"{guests} OTHER SESSIONS USE THESE ROOMS. ctrl+z WOULD STOP THEM.", severity="WARN")
+        else:
+            self._app.action_suspend_process()
+
     def _ask_to_leave(self) -> None:
-        desk = self._app.desk
-        dialog = leave_dialog(desk.rooms.views(), desk.figures.status, self._app.open_jobs())
+        desk, jobs = self._app.desk, self._app.open_jobs()
+        if not self._app.attachment.remote:
+            guests = self._app.attachment_guests()
+            dialog = leave_dialog(desk.rooms.views(), desk.figures.status, jobs, guests=guests)
+        elif jobs:
+            dialog = detach_dialog(jobs)
+        else:
+            self._leave()
+            return
         self._app.push_screen(dialog, lambda yes: self._leave() if yes else None)
 
     def _interrupt(self) -> None:
@@ -99,7 +113,7 @@ class ConsoleActions:
         elif (job := self._app.cancel_newest_job()) is not None:
             desk.say(f"CANCELLING {job.verb}. ctrl+c AGAIN LEAVES.", severity="WARN", room_id=job.room_id)
         else:
-            desk.say("ctrl+c AGAIN LEAVES. q ASKS FIRST.")
+            desk.say("ctrl+c AGAIN LEAVES. q " + ("DETACHES." if self._app.attachment.remote else "ASKS FIRST."))
 
     def _theme(self, command: Command) -> None:
         name = command.words[0] if command.words else ""

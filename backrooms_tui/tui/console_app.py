@@ -31,6 +31,7 @@ from backrooms_tui.model.room import RoomConfig
 from backrooms_tui.model.views import RoomView
 from backrooms_tui.service import RoomService
 
+from .attachment import Attachment
 from .calls import Outcome, ServiceCalls
 from .commands import Prompts
 from .console_actions import ConsoleActions
@@ -38,6 +39,7 @@ from .desk import Desk
 from .driver import ConsoleDriver
 from .feed import FLUSHES_PER_SECOND, Feed
 from .handlers import Handlers
+from .interruption import Interruption
 from .key_router import KeyRouter
 from .keymap import Keymap
 from .log.view import LogView
@@ -70,6 +72,10 @@ class FeedRang(Message):
     """The feed's buffer is no longer empty."""
 
 
+class AttachmentChanged(Message):
+    """The connection to the owner was lost, is tried again, or is there again."""
+
+
 class CallEnded(Message):
     """A service call is over."""
 
@@ -86,7 +92,7 @@ class BackroomsApp(App[int]):
 
     def __init__(
         self,
-        service: RoomService,
+        service: RoomService | Attachment,
         *,
         operator: str = "operator@console",
         defaults: RoomConfig | None = None,
@@ -96,11 +102,15 @@ class BackroomsApp(App[int]):
         environ: Mapping[str, str] = TRUECOLOUR,
         clock: Callable[[], int] = time.time_ns,
         on_fault: OnFault = unwritten_fault,
-        rooms: list[RoomView] | None = None,
+        at_once: bool = False,
         settings: Settings | None = None,
+        guests: Callable[[], int] = lambda: 0,
     ) -> None:
-        """`rooms` are shown in the first frame; without them they are read after it. `settings` are only shown."""
-        self._first_rooms = rooms
+        """With `at_once` the rooms are read here and stand in the first frame, otherwise after it. `settings` are only
+        shown. `guests` counts the sessions that lose their owner when this console is left.
+        """
+        self.attachment = attachment = service if isinstance(service, Attachment) else Attachment(service)
+        self.attachment_guests = guests
         self.console_view = view or ViewState()
         palette = fitting_theme(environ, self.console_view.theme)
         self.palettes = load_themes()
@@ -118,20 +128,24 @@ class BackroomsApp(App[int]):
         self.set_reactive(App.theme, self.palettes[palette].name)
         self.stylesheet.set_variables(self.get_css_variables())
         self.console_calls = ServiceCalls(lambda outcome: self._post(CallEnded(outcome)), on_fault)
-        self.console_feed = Feed(service.subscribe(), lambda: self._post(FeedRang()))
+        attachment.changed = lambda: self._post(AttachmentChanged())
+        self.console_feed = Feed(attachment.subscribe(), lambda: self._post(FeedRang()))
+        self._first_rooms = attachment.service.rooms() if at_once else None
         self.console_screen = screen = ConsoleScreen(RoomsModel(), lambda: self.desk.now, drafts)
-        self.desk = Desk(screen, service, self.console_calls, keymap or Keymap.default(), clock)
+        self.desk = Desk(screen, attachment, self.console_calls, keymap or Keymap.default(), clock)
         self.desk.retitle = self._retitle
         self.console_settings = settings or Settings()
-        self._service, self._operator, self._clock = service, operator, clock
+        self._service, self._operator, self._clock = attachment.service, operator, clock
         self._defaults = defaults = defaults or RoomConfig()
         self._long_verbs: LongVerbs | None = None
-        self.verbs = Verbs(screen, self.desk, service, self.console_calls, operator=operator, defaults=defaults)
+        self.verbs = Verbs(screen, self.desk, self._service, self.console_calls, operator=operator, defaults=defaults)
+        self.interruption = Interruption(attachment, screen, self.desk, self.verbs, self.console_calls, drafts)
         own = ConsoleActions(self)
         prompts = Prompts(screen, self.desk, self.verbs, defaults=defaults, own=own.words(), long_verbs=self.long_verbs)
         self.handlers = Handlers(screen, self.desk, self.verbs, prompts, self.long_verbs)
-        table = self.handlers.table(own.actions())
+        table = self.handlers.table({**own.actions(), **self.interruption.actions()})
         self.router = KeyRouter(screen, lambda: self.screen, self.desk.keymap, table)
+        self.router.interrupts = self.interruption.takes
         self.desk.hold_keys, self.desk.release_keys = self.router.hold, self.router.release
         self.fault: Exception | None = None
         """What ended the console, when it was a bug of ours."""
@@ -217,6 +231,10 @@ class BackroomsApp(App[int]):
 
     def on_call_ended(self, message: CallEnded) -> None:
         message.outcome.tell()
+
+    def on_attachment_changed(self) -> None:
+        if self.is_running:
+            self.interruption.changed()
 
     def on_console_screen_arranged(self) -> None:
         self.desk.resized()

@@ -13,7 +13,7 @@ from functools import partial
 from textual.timer import Timer
 
 from backrooms_tui.model.entries import MemoryEntry
-from backrooms_tui.model.errors import BackroomsError, RoomNotFound
+from backrooms_tui.model.errors import BackroomsError, ConnectionLost, RoomNotFound
 from backrooms_tui.model.events import (
     EntriesAdded,
     Event,
@@ -30,11 +30,11 @@ from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.reports import BackupInfo
 from backrooms_tui.model.units import NS
 from backrooms_tui.model.value import changed
-from backrooms_tui.model.views import RoomView, RunningTurn
-from backrooms_tui.service import RoomService
+from backrooms_tui.model.views import Occupant, RoomView, RunningTurn
 
 from . import chrome
 from .actions import Focus
+from .attachment import Attachment
 from .calls import Lane, ServiceCalls
 from .figures import Page, Subject
 from .keymap import Keymap
@@ -59,13 +59,20 @@ class Desk:
     """State of the console, and what changes it."""
 
     def __init__(
-        self, screen: ConsoleScreen, service: RoomService, calls: ServiceCalls, keymap: Keymap, clock: Callable[[], int]
+        self,
+        screen: ConsoleScreen,
+        attachment: Attachment,
+        calls: ServiceCalls,
+        keymap: Keymap,
+        clock: Callable[[], int],
     ) -> None:
         self.rooms = screen.browser.model
         self.tabs = Tabs()
         self.ledger = Ledger()
         self.keymap = keymap
         self.page = Page.INSPECT
+        self.attachment = attachment
+        self.clock = clock
         self.now = clock()
         self.figures = Figures()
         self.job_lines: Callable[[int], Sequence[Row]] = lambda _width: ()
@@ -74,9 +81,8 @@ class Desk:
         self.hold_keys: Callable[[], None] = lambda: None
         self.release_keys: Callable[..., None] = lambda **_: None
         self._screen = screen
-        self._service = service
+        self._service = attachment.service
         self._calls = calls
-        self._clock = clock
         self._pulses: dict[RoomId, deque[float]] = {}
         self._touched: set[RoomId] = set()
         self._fetching = False
@@ -91,10 +97,33 @@ class Desk:
         """The room in the output pane."""
         return self.rooms.view(self.tabs.shown) if self.tabs.shown is not None else None
 
+    @property
+    def offline(self) -> bool:
+        """Whether what is shown is only what was known last."""
+        return self.attachment.outage is not None
+
+    def connection_lost(self, error: BackroomsError) -> None:
+        """Nothing can be sent; everything stays readable."""
+        self.refused(error)
+        self._block_input()
+        self.paint()
+
+    def connected_again(self) -> None:
+        """Read everything anew; a reader of the output keeps his place."""
+        self._block_input()
+        self._screen.log_view.read_on()
+        self.load()
+
+    def _block_input(self) -> None:
+        box = self._screen.input_box
+        if box is not None:
+            words = "CONNECTION LOST" if self.offline else "READ-ONLY" if self.attachment.read_only else None
+            box.block(words)
+
     def resume_pending(self) -> None:
         """Let the inputs that an earlier owner left behind run, and have entities ready to start."""
         self._settled = True
-        self._calls.run(self._service.resume_pending, lambda _: None, self.refused)
+        self._calls.run(self._service.resume_pending, lambda _: None, self.unread)
         self._read_shelf()
 
     def begin(self, rooms: list[RoomView] | None, then: Callable[[], None]) -> None:
@@ -107,12 +136,12 @@ class Desk:
 
     def load(self, then: Callable[[], None] = lambda: None) -> None:
         """Read all rooms anew and draw everything; `then` follows."""
-        self._calls.run(self._service.rooms, partial(self._loaded, then), self.refused, lane=Lane.READ)
+        self._calls.run(self._service.rooms, partial(self._loaded, then), self.unread, lane=Lane.READ)
         self._read_figures()
 
     def take(self, events: Sequence[Event]) -> None:
         """Take drained events, in order."""
-        self.now = self._clock()
+        self.now = self.clock()
         for event in events:
             self._take(event)
         self._screen.log_view.apply(events)
@@ -121,7 +150,7 @@ class Desk:
 
     def note(self, text: SafeText, *, severity: str = "INFO", room_id: RoomId | None = None) -> None:
         """Tell the operator one line; it stays in the ledger."""
-        self.ledger.add(NoticeLine(self._clock(), severity, room_id, text))
+        self.ledger.add(NoticeLine(self.clock(), severity, room_id, text))
         self._screen.notice.show((chrome.notice_row(self.ledger.last),))
         paint_foot(self._screen, self)
 
@@ -132,11 +161,16 @@ class Desk:
     def greet(self, error: BackroomsError) -> None:
         """Put a problem of the start into the ledger; it is shown with the first notice."""
         text = SafeText.of("  ".join((f"ERROR: {error.code}", *error.details)))
-        self.ledger.add(NoticeLine(self._clock(), "ERROR", None, text))
+        self.ledger.add(NoticeLine(self.clock(), "ERROR", None, text))
 
     def refused(self, error: BackroomsError) -> None:
         """Show a refusal in the seed's words, on one line."""
         self.note(SafeText.of("  ".join((f"ERROR: {error.code}", *error.details))), severity="ERROR")
+
+    def unread(self, error: BackroomsError) -> None:
+        """Something could not be read that nobody asked for; of a lost connection the banner tells."""
+        if not isinstance(error, ConnectionLost):
+            self.refused(error)
 
     def show(self, room_id: RoomId | None, *, focus: bool = False) -> None:
         """Put a room into the output pane, with the input box when it is entered; `focus` gives that the focus."""
@@ -163,6 +197,7 @@ class Desk:
         if box is not None and view is not None:
             box.show_room(view.record.id)
             box.set_queue(view.queue_depth)
+            self._block_input()
             self.show_turn(view.running)
             if focus:
                 screen.show_pane(Focus.INPUT)
@@ -214,7 +249,7 @@ class Desk:
     def _tick_turn(self) -> None:
         box, turn = self._screen.input_box, self._turn
         if box is not None and turn is not None:
-            box.set_processing((self._clock() - turn.started_at) / NS, turn.timeout)
+            box.set_processing((self.clock() - turn.started_at) / NS, turn.timeout)
 
     def subject(self) -> Subject | None:
         """What the figures speak of: the shown room."""
@@ -236,6 +271,10 @@ class Desk:
         """The log's status is another one."""
         paint_output(self._screen, self)
 
+    def others(self) -> tuple[Occupant, ...]:
+        """Who else is in the shown room."""
+        return tuple(one for one in self.figures.present if one.session != self.attachment.session)
+
     def recent(self, room_id: RoomId | None) -> tuple[float, ...]:
         """Seconds of a room's turns seen in this session, oldest first."""
         return tuple(self._pulses.get(room_id, ())) if room_id is not None else ()
@@ -244,7 +283,8 @@ class Desk:
         screen = self._screen
         kind = screen.focus_kind()
         if kind is not None:
-            screen.hints.draw(lambda size: (chrome.hints_row(size.width, kind, self.keymap),))
+            leave = "DETACH" if self.attachment.remote else "LEAVE"
+            screen.hints.draw(lambda size: (chrome.hints_row(size.width, kind, self.keymap, leave),))
 
     def resized(self) -> None:
         self._screen.browser.redraw()
@@ -285,7 +325,7 @@ class Desk:
             self.show_turn(turn)
 
     def _loaded(self, then: Callable[[], None], views: list[RoomView]) -> None:
-        self.now = self._clock()
+        self.now = self.clock()
         self.rooms.replace_all(views)
         for room_id in [tab.room_id for tab in self.tabs if self.rooms.view(tab.room_id) is None]:
             self._gone(room_id)
@@ -332,7 +372,7 @@ class Desk:
 
     def _fetch_failed(self, error: BackroomsError) -> None:
         self._fetching = False
-        self.refused(error)
+        self.unread(error)
 
     def _gone(self, room_id: RoomId) -> None:
         self.rooms.remove(room_id)
@@ -358,12 +398,13 @@ class Desk:
     def _read_figures(self) -> None:
         self._figures_timer_set = False
         work = partial(read_figures, self._service, self.tabs.shown, memory=self.page is Page.MEMORY)
-        self._calls.run(work, partial(self._figures_read, self.tabs.shown), self.refused, lane=Lane.READ)
+        self._calls.run(work, partial(self._figures_read, self.tabs.shown), self.unread, lane=Lane.READ)
         self._read_shelf()
 
     def _figures_read(self, room_id: RoomId | None, read: Figures) -> None:
-        entries = read.entries if room_id == self.tabs.shown else self.figures.entries
-        self.figures = changed(read, entries=entries, backups=self.figures.backups)
+        if room_id != self.tabs.shown:
+            read = changed(read, entries=self.figures.entries, present=self.figures.present)
+        self.figures = changed(read, backups=self.figures.backups)
         reason = read.status.read_only_because if read.status is not None else None
         self._screen.show_banner((Row((("", SafeText.of(f" STORE READ-ONLY: {reason}")),)),) if reason else ())
         self.paint()
@@ -372,7 +413,7 @@ class Desk:
         room_id = self.tabs.shown
         if self._settled and room_id is not None:
             work = partial(read_shelf, self._service, room_id)
-            self._calls.run(work, partial(self._shelf_read, room_id), self.refused, lane=Lane.READ)
+            self._calls.run(work, partial(self._shelf_read, room_id), self.unread, lane=Lane.READ)
 
     def _shelf_read(self, room_id: RoomId, backups: tuple[BackupInfo, ...] | None) -> None:
         if room_id == self.tabs.shown:

@@ -123,6 +123,9 @@ def _inspect(subject: Subject, width: int) -> tuple[Row, ...]:
         rows.append(row(_label("NAME"), foreign("dim", record.config.name)))
     if record.suspension is not None:
         rows.append(row(_label("BY"), foreign("", f"{record.suspension.by} {format_time(record.suspension.at)}")))
+    for one in subject.figures.present:
+        looks = row(ink("warn", "  READ-ONLY")) if one.read_only else EMPTY
+        rows.append(row(_label("HERE"), foreign("", one.who), foreign("dim", f"  {one.session}")) + looks)
     if record.last_error:
         rows.append(row(_label("ERROR"), foreign("error", record.last_error)))
     return (*rows, *_seal(subject.figures.status))

@@ -33,6 +33,8 @@ _BY_STATE = {
     "room.recover": Verb.RECOVER,
 }
 """Actions that the state of a room may not allow."""
+_CHANGING = frozenset({*_BY_STATE, *("room.create", "room.backup", "room.restore", "room.compact", "room.batch")})
+"""Actions that a console does not offer that only looks."""
 _OF_ROOMS = frozenset({*_BY_STATE, "room.export", "room.backup", "room.compact", "room.compare"})
 
 
@@ -190,6 +192,8 @@ class Handlers:
     def _refusal(self, action_id: str, targets: tuple[RoomId, ...]) -> str:
         if action_id in _OF_ROOMS and not targets:
             return "NO ROOM"
+        if action_id in _CHANGING and self._desk.attachment.read_only:
+            return "READ-ONLY"
         verb = _BY_STATE.get(action_id)
         if verb is None:
             return ""

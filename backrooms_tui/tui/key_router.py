@@ -42,6 +42,8 @@ class KeyRouter:
         self._keymap = keymap
         self._table = table
         self._held: deque[events.Key | events.Paste] | None = None
+        self.interrupts: Callable[[str], bool] = lambda _action_id: False
+        """Whether an action of a lost connection is meant by its key now."""
 
     def take(self, event: events.Key | events.Paste) -> bool:
         """Route a key press or a paste; False when the focused widget should have it."""
@@ -69,6 +71,9 @@ class KeyRouter:
         key = key_name(event.key, event.character)
         typing = kind is None or dialog is not None
         action = self._keymap.action(Focus.INPUT if kind is None else kind, key)
+        if not typing and kind is not Focus.INPUT:
+            urgent = self._keymap.action(Focus.LOST, key)
+            action = urgent if urgent is not None and self.interrupts(urgent.id) else action
         if typing and (action is None or action.id not in IN_DIALOGS):
             return dialog.take_key(key, event) if dialog is not None else screen.prompt.take_key(event)
         if kind is Focus.INPUT and screen.input_box is not None and screen.input_box.editor.interceptor:

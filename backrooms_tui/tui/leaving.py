@@ -1,6 +1,7 @@
 """What becomes of the rooms when the operator leaves: said before, in a question, and after, on the shell.
 
-Without a daemon this console is the owner: its entities stop with it, the rooms keep what they remember.
+An owning console stops its entities, and whoever has joined it loses the owner; rooms keep what they remember. One
+that has joined an owner detaches, and nothing stops.
 """
 
 from __future__ import annotations
@@ -18,12 +19,30 @@ if TYPE_CHECKING:
     from .jobs import Job
 
 
-def leave_dialog(views: Iterable[RoomView], status: ServiceStatus | None, jobs: Sequence[Job]) -> Confirm:
-    """Ask, saying what will happen; dismissed with True when the operator leaves."""
+def leave_dialog(
+    views: Iterable[RoomView], status: ServiceStatus | None, jobs: Sequence[Job], *, guests: int = 0
+) -> Confirm:
+    """Ask the owner, saying what will happen; dismissed with True when the operator leaves. `guests` are sessions."""
     from .dialogs.confirm import Confirm
 
-    plan = (*_plan(list(views), status), *_cancelled(jobs))
+    plan = (*_plan(list(views), status), *_forsaken(guests), *_cancelled(jobs))
     return Confirm(row(ink("title", "LEAVE THE CONSOLE")), plan, key="y", verb="LEAVE")
+
+
+def detach_dialog(jobs: Sequence[Job]) -> Confirm:
+    """Ask because jobs are under way; otherwise detaching harms nothing and needs no question."""
+    from .dialogs.confirm import Confirm
+
+    plan = (row("  ROOMS GO ON WITHOUT THIS CONSOLE."), *_cancelled(jobs))
+    return Confirm(row(ink("title", "DETACH")), plan, key="y", verb="DETACH")
+
+
+def _forsaken(guests: int) -> tuple[Row, ...]:
+    if not guests:
+        return ()
+    return (
+        row(ink("warn", f"  {_count(guests, 'OTHER SESSION USES', 'OTHER SESSIONS USE')} THESE ROOMS AND IS CUT OFF.")),
+    )
 
 
 def _cancelled(jobs: Sequence[Job]) -> tuple[Row, ...]:
@@ -49,13 +68,22 @@ def _plan(views: list[RoomView], status: ServiceStatus | None) -> tuple[Row, ...
     return tuple(rows)
 
 
-def exit_line(rooms: int, entities: int, *, durable: bool) -> str:
-    """The line on the shell once the service is closed."""
+def exit_line(rooms: int, entities: int, *, durable: bool, guests: int = 0) -> str:
+    """The owner's line on the shell once the service is closed."""
     if not durable:
         return f"CONSOLE CLOSED. NOTHING WAS STORED: {_rooms(rooms)} GONE."
-    stopped = f"{entities} {'ENTITY' if entities == 1 else 'ENTITIES'} STOPPED"
-    return f"CONSOLE CLOSED. {stopped}. {_rooms(rooms)} KEPT."
+    lost = f" {_count(guests, 'SESSION', 'SESSIONS')} CUT OFF." if guests else ""
+    return f"CONSOLE CLOSED. {_count(entities, 'ENTITY', 'ENTITIES')} STOPPED. {_rooms(rooms)} KEPT.{lost}"
+
+
+def detached_line(active: int | None) -> str:
+    """The line on the shell of one who was joined to an owner; None: it did not answer any more."""
+    return "DETACHED. THE OWNER DOES NOT ANSWER." if active is None else f"DETACHED. {_rooms(active)} ACTIVE."
 
 
 def _rooms(count: int) -> str:
-    return f"{count} {'ROOM' if count == 1 else 'ROOMS'}"
+    return _count(count, "ROOM", "ROOMS")
+
+
+def _count(count: int, one: str, several: str) -> str:
+    return f"{count} {one if count == 1 else several}"

@@ -28,6 +28,7 @@ def paint_header(screen: ConsoleScreen, desk: Desk) -> None:
                 memory=memory,
                 status=desk.figures.status,
                 facts=desk.figures.facts,
+                attachment=desk.attachment,
                 now=desk.now,
             ),
         )
@@ -63,6 +64,7 @@ def paint_output(screen: ConsoleScreen, desk: Desk) -> None:
     views = [desk.rooms.view(tab.room_id) for tab in tabs]
     width = screen.output_frame.size.width - right.cell_len - 8
     screen.output_frame.top.show(chrome.tab_title(tabs, shown, views, width), right)
+    screen.output_frame.bottom.show(chrome.present_row(desk.others()) if shown else EMPTY)
     screen.log_foot.draw(lambda size: (chrome.log_foot_row(size.width, status) if shown and not damaged else EMPTY,))
     screen.show_damage(_damage_painter(shown, desk) if shown is not None and damaged else None)
 

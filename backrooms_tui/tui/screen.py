@@ -58,6 +58,7 @@ class ConsoleScreen(Screen[None]):
         self.arrangement = Layout.WIDE
         self.header = RowsPane(id="header")
         self.banner = RowsPane(id="banner")
+        self.lost = RowsPane(id="lost")
         self.browser = RoomBrowser(model, now)
         self.foot = RowsPane(id="rooms-foot")
         self.figures = FiguresPane(id="figures")
@@ -75,17 +76,19 @@ class ConsoleScreen(Screen[None]):
         self.right = Vertical(self.output_frame, id="right")
         self.body = Horizontal(self.left, self.right, id="body")
         self.rooms_frame.weigh(heavy=True)
-        for hidden in (self.banner, self.damage, self.prompt, self.too_small):
+        for hidden in (self.banner, self.lost, self.damage, self.prompt, self.too_small):
             hidden.display = False
         self.input_box: InputBox | None = None
         self._input_wanted = False
         self._hints_wanted = True
         self._narrow_shows = Focus.ROOMS
         self._zoomed = False
+        self._lost_lines = 0
 
     def compose(self) -> ComposeResult:
         yield self.header
         yield self.banner
+        yield self.lost
         yield self.body
         yield self.hints
         yield self.notice
@@ -163,6 +166,17 @@ class ConsoleScreen(Screen[None]):
             with suppress(BackroomsError, OSError):
                 self._drafts.save(self._drafts_file)
 
+    def unsent(self) -> int:
+        """How many rooms have a draft."""
+        rooms, box = set(self._load_drafts().unsent()), self.input_box
+        if box is not None and box.room_id is not None:
+            rooms = rooms | {box.room_id} if box.text else rooms - {box.room_id}
+        return len(rooms)
+
+    def drafts_text(self) -> str:
+        """All drafts, for people to read."""
+        return self._load_drafts().as_text()
+
     def forget_draft(self, room_id: str) -> None:
         """The room was destroyed: what was typed for it goes too."""
         self._load_drafts().forget(room_id)
@@ -186,6 +200,7 @@ class ConsoleScreen(Screen[None]):
         for widget in (self.header, self.body, self.notice):
             _display(widget, wanted=not small)
         _display(self.hints, wanted=not small and self._hints_wanted)
+        _display(self.lost, wanted=not small and self._lost_lines > 0)
         _display(self.too_small, wanted=small)
         self.too_small.show(
             (row(f"TERMINAL TOO SMALL {width}x{height}. NEED {MIN_WIDTH}x{MIN_HEIGHT}."),) if small else (EMPTY,)
@@ -202,6 +217,13 @@ class ConsoleScreen(Screen[None]):
         """Put a line across the screen, below the header; none takes it away."""
         _display(self.banner, wanted=bool(rows))
         self.banner.show(rows)
+
+    def show_lost(self, lines: int, painter: Painter | None = None) -> None:
+        """Put so many lines of a lost connection above the panes, which give way; 0 takes them away."""
+        self._lost_lines = lines
+        _display(self.lost, wanted=lines > 0 and self.arrangement is not Layout.TOO_SMALL)
+        self.lost.styles.height = max(1, lines)
+        self.lost.draw(painter or (lambda _size: ()))
 
     def show_damage(self, painter: Painter | None) -> None:
         """Put what a painter makes where the log would be; None shows the log again. The focus stays in the place."""

@@ -6,6 +6,9 @@ submission; meanwhile the operator types on. What the room would refuse it refus
 
 from __future__ import annotations
 
+import time
+import uuid
+
 from textual import events, on
 from textual.message import Message
 
@@ -17,7 +20,7 @@ from backrooms_tui.tui.rows import EMPTY, Row, foreign, ink, row
 from backrooms_tui.tui.widgets.frame import Frame
 from backrooms_tui.tui.widgets.pane import RowsPane
 
-from .drafts import Drafts
+from .drafts import Doubt, Drafts
 from .editor import Editor
 from .recall import Recall
 
@@ -32,6 +35,9 @@ class _Sent:
     number: int
     room_id: RoomId
     text: str
+    request_id: str
+    at: int
+    """Nanoseconds since the epoch."""
 
 
 class InputBox(Frame):
@@ -40,11 +46,13 @@ class InputBox(Frame):
     class Submitted(Message):
         """`enter`: answer with `accepted` or `refused`, naming its number or in this order."""
 
-        def __init__(self, room_id: RoomId, data: bytes, number: int) -> None:
+        def __init__(self, room_id: RoomId, data: bytes, number: int, request_id: str) -> None:
             super().__init__()
             self.room_id = room_id
             self.data = data
             self.number = number
+            self.request_id = request_id
+            """The input's own: however often it is sent, it is one input."""
 
     def __init__(self, *, drafts: Drafts | None = None, id: str | None = None) -> None:  # noqa: A002 - Textual's word
         self.editor = Editor(self, capacity=CAPACITY)
@@ -85,12 +93,19 @@ class InputBox(Frame):
             self._draw()
 
     def keep_draft(self) -> None:
-        """Hand the draft to `drafts`, with what is on its way and not answered; before the drafts are saved."""
+        """Hand the draft to `drafts`, and apart from it what is on its way; before the drafts are saved."""
         self._put_away()
-        for room_id in {sent.room_id for sent in self._on_the_way}:
-            waiting = [sent.text for sent in self._on_the_way if sent.room_id == room_id]
-            typed = self.editor.text if room_id == self._room_id else ""
-            self.drafts.keep(room_id, "\n".join(filter(None, [*waiting, typed])))
+        for sent in self._on_the_way:
+            self.drafts.doubt(sent.room_id, sent.request_id, Doubt(sent.text, sent.at))
+
+    def give_back(self, room_id: RoomId, text: str) -> None:
+        """Put a text before the draft of a room: it was sent once and did not arrive."""
+        if room_id != self._room_id:
+            self.drafts.keep(room_id, "\n".join(filter(None, (text, self.drafts.draft(room_id)))))
+            return
+        self._end_recall(keep=False)
+        self._show("\n".join(filter(None, (text, self.editor.text))))
+        self._draw()
 
     def _put_away(self) -> None:
         if self._room_id is not None:
@@ -127,18 +142,15 @@ class InputBox(Frame):
         sent = self._answered(number)
         if sent is None:
             return
-        if sent.room_id != self._room_id:
-            kept = self.drafts.draft(sent.room_id)
-            self.drafts.keep(sent.room_id, "\n".join(filter(None, (sent.text, kept))))
-            return
-        self._end_recall(keep=False)
-        self._show("\n".join(filter(None, (sent.text, self.editor.text))))
-        self._say(" ".join((error.code, *error.details)))
+        self.give_back(sent.room_id, sent.text)
+        if sent.room_id == self._room_id:
+            self._say(" ".join((error.code, *error.details)))
 
     def _answered(self, number: int | None) -> _Sent | None:
         for sent in self._on_the_way:
             if number in (None, sent.number):
                 self._on_the_way.remove(sent)
+                self.drafts.settle(sent.room_id, sent.request_id)
                 return sent
         return None
 
@@ -165,10 +177,11 @@ class InputBox(Frame):
             self._say(reason or "NO ROOM IS ENTERED")
             return
         self._number += 1
-        self._on_the_way.append(_Sent(self._number, room_id, text))
+        request_id = uuid.uuid4().hex
+        self._on_the_way.append(_Sent(self._number, room_id, text, request_id, time.time_ns()))
         self._show("")
         self._draw()
-        self.post_message(self.Submitted(room_id, data, self._number))
+        self.post_message(self.Submitted(room_id, data, self._number, request_id))
 
     def _why_not(self, data: bytes) -> str | None:
         if not data.strip():

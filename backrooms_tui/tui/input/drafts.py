@@ -13,6 +13,7 @@ from typing import Any
 
 from backrooms_tui.model.errors import BackroomsError
 from backrooms_tui.model.ids import ID_LENGTH
+from backrooms_tui.model.value import value
 from backrooms_tui.persistence.private_files import private_directory, read_private, replace_private
 
 MAX_BYTES = 4 * 1024 * 1024
@@ -23,11 +24,22 @@ _MAX_HISTORY_TEXT = 16 * 1024
 """Characters of one input that is worth keeping; a pasted file is not recalled with the arrow keys."""
 
 
+@value
+class Doubt:
+    """An input that a room may have or not."""
+
+    text: str
+    at: int
+    """When it was sent: nanoseconds since the epoch."""
+
+
 @dataclass(slots=True)
 class RoomDraft:
     draft: str = ""
     history: list[str] = field(default_factory=list)
     """Sent inputs, oldest first."""
+    in_doubt: dict[str, Doubt] = field(default_factory=dict)
+    """By request id: what was sent and never answered, oldest first."""
 
 
 class Drafts:
@@ -54,7 +66,10 @@ class Drafts:
         texts = isinstance(draft, str) and isinstance(history, list) and all(isinstance(text, str) for text in history)
         if not texts or len(room_id) != ID_LENGTH:
             raise ValueError("not a draft")
-        self._rooms[room_id] = RoomDraft(draft, history[-MAX_HISTORY:])
+        in_doubt = {key: Doubt(text, at) for key, (text, at) in room.get("in_doubt", {}).items()}
+        if not all(isinstance(doubt.text, str) and type(doubt.at) is int for doubt in in_doubt.values()):
+            raise ValueError("not a draft")
+        self._rooms[room_id] = RoomDraft(draft, history[-MAX_HISTORY:], in_doubt)
 
     def save(self, path: Path) -> None:
         """Write all of it, 0600, atomically; nothing when nothing changed. Raises UnsafePath, StoreFailed, OSError."""
@@ -65,7 +80,7 @@ class Drafts:
             self._saved = data
 
     def _encode(self) -> bytes:
-        rooms = {room_id: {"draft": room.draft, "history": list(room.history)} for room_id, room in self._rooms.items()}
+        rooms = {room_id: _plain(room) for room_id, room in self._rooms.items()}
         data = _json(rooms)
         for room_id in list(rooms):  # oldest first
             if len(data) <= MAX_BYTES:
@@ -80,6 +95,22 @@ class Drafts:
     def draft(self, room_id: str) -> str:
         room = self._rooms.get(room_id)
         return room.draft if room is not None else ""
+
+    def unsent(self) -> tuple[str, ...]:
+        """Rooms that have a draft."""
+        return tuple(room_id for room_id, room in self._rooms.items() if room.draft)
+
+    def as_text(self) -> str:
+        """Every draft, and every input in doubt, under its room's id; empty when there is none."""
+        parts = [
+            f"ROOM {room_id}\n{words}:\n{text}\n"
+            for room_id, room in self._rooms.items()
+            for words, text in (
+                *(("OUTCOME UNKNOWN", doubt.text) for doubt in room.in_doubt.values()),
+                *((("DRAFT", room.draft),) if room.draft else ()),
+            )
+        ]
+        return "\n".join(parts)
 
     def history(self, room_id: str) -> tuple[str, ...]:
         """Inputs sent from here, oldest first."""
@@ -98,6 +129,21 @@ class Drafts:
             history.append(text)
             del history[:-MAX_HISTORY]
 
+    def doubt(self, room_id: str, request_id: str, doubt: Doubt) -> None:
+        """Remember an input that was sent and not answered, and under which id."""
+        self._touch(room_id).in_doubt[request_id] = doubt
+
+    def in_doubt(self, room_id: str) -> dict[str, Doubt]:
+        """By request id, oldest first."""
+        room = self._rooms.get(room_id)
+        return dict(room.in_doubt) if room is not None else {}
+
+    def settle(self, room_id: str, request_id: str) -> None:
+        """It is known now what became of the input."""
+        room = self._rooms.get(room_id)
+        if room is not None:
+            room.in_doubt.pop(request_id, None)
+
     def forget(self, room_id: str) -> None:
         """The room was destroyed: every trace of it goes."""
         self._rooms.pop(room_id, None)
@@ -106,6 +152,13 @@ class Drafts:
         room = self._rooms.pop(room_id) if room_id in self._rooms else RoomDraft()
         self._rooms[room_id] = room
         return room
+
+
+def _plain(room: RoomDraft) -> dict[str, Any]:
+    plain: dict[str, Any] = {"draft": room.draft, "history": list(room.history)}
+    if room.in_doubt:
+        plain["in_doubt"] = {key: [doubt.text, doubt.at] for key, doubt in room.in_doubt.items()}
+    return plain
 
 
 def _json(rooms: dict[str, dict[str, Any]]) -> bytes:

@@ -101,6 +101,12 @@ class LogView(Widget, can_focus=True):
             self._reader = Reader(Document(width=self._text_width, height=self.size.height))
         self._update()
 
+    def read_on(self) -> None:
+        """Pages can be read again that could not be."""
+        if self._reader is not None:
+            self._reader.document.problem = None
+            self._update()
+
     @property
     def room_id(self) -> RoomId | None:
         return self._room_id
