@@ -5,7 +5,7 @@ Beside the service: it opens stores itself, and loads nothing of what drives ent
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import zip_longest
 from pathlib import Path
@@ -48,15 +48,19 @@ def stored_rooms(settings: Settings) -> StoredRooms:
         return StoredRooms(tuple(views), store.warnings)
 
 
-def check_stored(settings: Settings, progress: Progress) -> CheckReport:
+def _unheard(*lines: str) -> None: ...
+
+
+def check_stored(settings: Settings, progress: Progress, warn: Callable[..., None] = _unheard) -> CheckReport:
     """What `RoomService.check` tells, by nobody who could write: an owner keeps a mark on rooms that it finds damaged.
 
-    Raises like opening a service.
+    `warn` is told the store's warnings, as lines. Raises like opening a service.
     """
     from backrooms_tui.persistence.fsck import check_store
     from backrooms_tui.supervisor.snapshots import decode_state
 
     with _opened(store_root(settings), settings.persistence.backend, settings.persistence) as store:
+        warn(*store.warnings)
         return check_store(store, store.load().records, decode_state, progress)
 
 
@@ -89,19 +93,23 @@ def migration_target(settings: Settings, backend: str, path: str | None) -> Path
     return target
 
 
-def migrate(settings: Settings, backend: str, target: Path, progress: Progress) -> MigrationReport:
+def migrate(
+    settings: Settings, backend: str, target: Path, progress: Progress, warn: Callable[..., None] = _unheard
+) -> MigrationReport:
     """Copy every room of the configured store into an empty store of another backend, then open that again and compare
-    each room with its source, row by row. Progress is in bytes, half of them for comparing.
+    each room with its source, row by row. Progress is in bytes, half of them for comparing; `warn` as above.
 
     Raises RoomCorrupted when a source room is, UsageError when the target is not empty, MigrationFailed; what has been
     copied by then stands in the target, which is good for nothing but removal.
     """
     source = store_root(settings)
     with _opened(source, settings.persistence.backend, settings.persistence) as old:
+        warn(*old.warnings)
         records = _sound_rooms(old)
         size = sum(record.memory_usage for record in records)
         meter = _Meter(progress, 2 * size)
         with _opened(target, backend, settings.persistence) as new:
+            warn(*new.warnings)
             if new.load().records:
                 raise UsageError(f"PATH: {target}: there are rooms already.")
             for record in records:

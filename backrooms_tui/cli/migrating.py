@@ -30,7 +30,7 @@ def migrate(shell: Shell) -> int:
 
     try:
         with progress("MIGRATING", "bytes") as told:
-            report = copy_store(settings, options.to, target, copying)
+            report = copy_store(settings, options.to, target, copying, shell.warn)
     except BaseException:
         if began:
             shell.say("TARGET INCOMPLETE: REMOVE IT BEFORE TRYING AGAIN")

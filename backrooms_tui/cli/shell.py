@@ -196,7 +196,7 @@ class Shell:
         def stored() -> CheckReport:
             from backrooms_tui.maintenance import check_stored
 
-            return check_stored(settings, progress)
+            return check_stored(settings, progress, self.warn)
 
         return self._served_or(settings, lambda owner: owner.check(progress), stored)
 

@@ -199,3 +199,20 @@ def test_bash_completes_commands_options_values_files_and_rooms(room_exe):
     assert completed(room_exe, "restore", "room.t") == ["room.tar.gz"]
     assert completed(room_exe, "stats", room_id[:6]) == [room_id]
     assert completed(room_exe, "config", "s") == ["show", "schema"]
+
+
+def test_a_server_that_would_forget_is_told_once_by_every_command_that_opens_the_store(room_exe, idle_redis):
+    idle_redis.start(appendonly="no", requirepass="hush-hush")
+    room_exe.environ |= {
+        "ROOM_PERSISTENCE_BACKEND": "REDIS",
+        "ROOM_PERSISTENCE_HOST": idle_redis.socket,
+        "ROOM_PERSISTENCE_PASSWORD": "hush-hush",
+    }
+    copy = ("migrate", "--to", "SQLITE", "--path", str(room_exe.home / "copy"))
+    for words in (("create",), ("list",), ("fsck",), copy):
+        ended = room_exe.run(*words)
+        (warning,) = ended.err.splitlines()
+        assert (ended.status, warning.partition(";")[0]) == (0, "WARN: REDIS DOES NOT PERSIST: appendonly is no")
+    shown = room_exe.ok("config", "show", "--format", "json")
+    assert "hush" not in "".join(shown)
+    assert any('"***"' in line for line in shown)
