@@ -2,15 +2,19 @@
 
 import json
 import re
+import signal
+import socket
 import subprocess
 import threading
-from contextlib import contextmanager
+import time
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 from otlp_receiver import OtlpReceiver
 from prometheus_client.parser import text_string_to_metric_families
-from room_exe import RoomExe
+from room_exe import RoomExe, end
 from support import ROOT, eventually
 
 from backrooms_tui import observability
@@ -407,3 +411,46 @@ def test_a_command_that_nobody_watches_loads_nothing_for_it(room_exe, command):
     assert "backrooms_tui.cli.program" in loaded
     for module in ("observability.watch", "opentelemetry", "prometheus_client", " logging\n"):
         assert module not in loaded
+
+
+PIPE = 64 * 1024
+"""Bytes that a pipe holds which nobody reads."""
+
+
+def free_address():
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        return f"127.0.0.1:{one.getsockname()[1]}"
+
+
+def test_a_daemon_whose_watchers_all_hang_works_on_and_ends_in_time(room_exe):
+    """Nobody reads its stderr, its collector never answers, its pages are asked for and not taken."""
+    page = free_address()
+    with socket.create_server(("127.0.0.1", 0)) as deaf, ExitStack() as stack:
+        room_exe.environ |= {
+            "ROOM_LOGGING_LEVEL": "TRACE",
+            "ROOM_TRACING_ENABLED": "true",
+            "ROOM_TRACING_EXPORTER": "otlp",
+            "ROOM_TRACING_ENDPOINT": f"http://127.0.0.1:{deaf.getsockname()[1]}/v1/traces",
+            "ROOM_METRICS_ENABLED": "true",
+            "ROOM_METRICS_BIND": page,
+            "ROOM_DAEMON_BIND": free_address(),
+        }
+        daemon = stack.enter_context(room_exe.start("daemon", start_new_session=True))
+        stack.callback(end, daemon)
+        while b"READY" not in (line := daemon.stdout.readline()):
+            assert line, daemon.stderr.read()
+        for _ in range(31):
+            connection = stack.enter_context(socket.create_connection(page.split(":")))
+            connection.sendall(b"GET /metrics HTTP/1.1\r\n")
+        for name in [name for name in room_exe.environ if name.startswith("ROOM_LOGGING")]:
+            del room_exe.environ[name]
+        room_id = room_exe.create()
+        lines = room_exe.ok("enter", room_id, typed="initialize counter at 0\n" + "increment counter\n" * 300)
+        assert lines[-3] == "ENTITY: Counter: 300"
+        figures = urlopen(f"http://{page}/metrics", timeout=10).read().decode()
+        assert "entity_input_total 301" in figures
+        began = time.monotonic()
+        daemon.send_signal(signal.SIGTERM)
+        assert daemon.wait(20) == 0
+        assert time.monotonic() - began < 10
+        assert len(daemon.stderr.read()) <= PIPE, "the log was not held up"
