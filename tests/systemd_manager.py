@@ -19,6 +19,7 @@ from support import ROOT, eventually
 SYSTEMD = Path("/lib/systemd/systemd")
 NAMESPACES = ("--pid", "--mount", "--cgroup", "--uts", "--ipc", "--net")
 _SCRATCH = "/run/scratch"
+_ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
 _PREPARE = """
 set -e
 mount --make-rprivate /
@@ -41,7 +42,7 @@ printf '%s\\n' '[Unit]' 'Description=Nothing' 'DefaultDependencies=no' > /run/sy
 install -m 755 /opt/test/room.exe /usr/local/bin/room.exe
 echo /opt/test/python/lib > /etc/ld.so.conf.d/00-test.conf
 ldconfig
-exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin container=test \\
+exec env -i PATH={path} container=test \\
   {systemd} --system --unit=nothing.target --log-target=console --log-level=warning
 """
 
@@ -90,7 +91,9 @@ class SystemdManager:
     def run(self, *words: str, check: bool = True, typed: str = "") -> subprocess.CompletedProcess[str]:
         """Run a program there, as root."""
         inside = ["nsenter", "--target", str(self._pid), "--pid", "--mount", "--net", "--cgroup", "--uts", "--ipc"]
-        ended = subprocess.run([*inside, "--", *words], input=typed, capture_output=True, text=True, check=False)
+        ended = subprocess.run(
+            [*inside, "--", *words], input=typed, capture_output=True, text=True, check=False, env=_ENVIRONMENT
+        )
         assert not check or ended.returncode == 0, f"{words}: {ended.stdout}{ended.stderr}{self.log()}"
         return ended
 
@@ -151,4 +154,5 @@ class SystemdManager:
             scratch=_SCRATCH,
             machine=os.urandom(16).hex(),
             systemd=SYSTEMD,
+            path=_ENVIRONMENT["PATH"],
         )

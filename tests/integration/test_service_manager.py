@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +13,6 @@ import pytest
 from deployment_docs import commands
 from support import ROOT, eventually
 from systemd_manager import SYSTEMD, SystemdManager, refusal
-
-from backrooms_tui.cli.commands import COMMANDS
 
 pytestmark = [pytest.mark.terminal, pytest.mark.xdist_group("systemd")]
 
@@ -234,27 +233,56 @@ def test_a_token_is_taken_as_each_way_of_deploying_mounts_it(systemd: SystemdMan
     assert systemd.run("setpriv", *AS_POD, "--", "/opt/test/python3", "-c", program).stdout == "0123456789abcdef\n"
 
 
-@pytest.mark.skipif("daemon" not in COMMANDS, reason="there is no daemon yet")
-def test_the_daemon_itself_lives_and_dies_by_the_manager(systemd: SystemdManager) -> None:
-    as_room = ("setpriv", *AS_ROOM)
+def as_room(systemd: SystemdManager, *words: str) -> str:
+    return systemd.run("setpriv", *AS_ROOM, *words).stdout
+
+
+def test_the_daemon_lives_and_dies_by_the_manager(systemd: SystemdManager) -> None:
     systemd.systemctl("start", "room.service")
-    created = systemd.run(*as_room, ROOM_EXE, "create").stdout
-    room = created.splitlines()[0].removeprefix("ROOM CREATED: ")
+    assert systemd.shown("room.service", "StatusText") == "READY 127.0.0.1:9000"
+    room = as_room(systemd, ROOM_EXE, "create").splitlines()[0].removeprefix("ROOM CREATED: ")
+    fetch = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:{}').read().decode())"
+    assert '"status": "ok"' in as_room(systemd, "/opt/test/python3", "-c", fetch.format("9000/health"))
+    assert "room_active 1" in as_room(systemd, "/opt/test/python3", "-c", fetch.format("9001/metrics"))
     before = systemd.shown("room.service", "MainPID")
     systemd.systemctl("reload", "room.service")
-    assert systemd.shown("room.service", "ActiveState") == "active"
+    eventually(lambda: systemd.shown("room.service", "StatusText") == "CONFIGURATION RELOADED")
     assert systemd.shown("room.service", "MainPID") == before
+
     systemd.systemctl("kill", "--kill-whom=main", "--signal=KILL", "room.service")
-    eventually(
-        lambda: (
-            systemd.shown("room.service", "ActiveState") == "active"
-            and systemd.shown("room.service", "MainPID") not in (before, "0")
-        ),
-        within=30,
-    )
-    assert room in systemd.run(*as_room, ROOM_EXE, "list", "--format", "json").stdout
+    eventually(lambda: int(systemd.shown("room.service", "NRestarts")) == 1, within=30)
+    eventually(lambda: systemd.shown("room.service", "ActiveState") == "active", within=30)
+    assert room in as_room(systemd, ROOM_EXE, "list")
+    assert systemd.shown("room.service", "MainPID") != before
+
+    begun = time.monotonic()
     systemd.systemctl("stop", "room.service")
+    assert time.monotonic() - begun < 10
     assert systemd.shown("room.service", "Result") == "success"
+
+
+def test_the_daemon_is_started_by_its_first_client_at_either_door(systemd: SystemdManager) -> None:
+    systemd.write(DROP_IN, "[Service]\nRestartSec=0\n")
+    systemd.systemctl("daemon-reload")
+    systemd.systemctl("start", "room.socket")
+    socket = "env", "ROOM_DAEMON=/var/lib/room.exe/rooms/control.sock", ROOM_EXE
+    room = as_room(systemd, *socket, "create").splitlines()[0].removeprefix("ROOM CREATED: ")
+    assert systemd.shown("room.service", "ActiveState") == "active"
+    assert room in as_room(systemd, ROOM_EXE, "list"), "an owner that is there is found without being named"
+    systemd.systemctl("kill", "--kill-whom=main", "--signal=KILL", "room.service")
+    port = "env", "ROOM_DAEMON=127.0.0.1:9000", ROOM_EXE
+    assert room in as_room(systemd, *port, "list"), "it waits for the next owner, whose sockets are the same"
+    said = as_room(systemd, "bash", "-c", f"echo 'remember value: kept' | {ROOM_EXE} enter {room}")
+    assert "ENTITY: Stored." in said
+
+
+def test_a_daemon_with_a_configuration_that_is_refused_is_not_started_again(systemd: SystemdManager) -> None:
+    systemd.write(DROP_IN, "[Service]\nRestartSec=0\nEnvironment=ROOM_DAEMON_WORKERS=many\n")
+    systemd.systemctl("daemon-reload")
+    assert systemd.run("systemctl", "start", "room.service", check=False).returncode != 0
+    assert systemd.shown("room.service", "ActiveState") == "failed"
+    assert systemd.shown("room.service", "ExecMainStatus") == "2"
+    assert systemd.shown("room.service", "NRestarts") == "0"
 
 
 def test_nothing_of_it_is_left_outside(systemd: SystemdManager) -> None:
