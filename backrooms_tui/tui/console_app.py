@@ -43,6 +43,7 @@ from .interruption import Interruption
 from .key_router import KeyRouter
 from .keymap import Keymap
 from .log.view import LogView
+from .outbox import Outbox
 from .room_filter import parse_filter
 from .rooms_model import RoomsModel
 from .screen import ConsoleScreen
@@ -139,7 +140,13 @@ class BackroomsApp(App[int]):
         self._defaults = defaults = defaults or RoomConfig()
         self._long_verbs: LongVerbs | None = None
         self.verbs = Verbs(screen, self.desk, self._service, self.console_calls, operator=operator, defaults=defaults)
-        self.interruption = Interruption(attachment, screen, self.desk, self.verbs, self.console_calls, drafts)
+        self.outbox = Outbox(
+            screen, self.desk, self._service, self.console_calls, operator=operator, leave=self.verbs.leave
+        )
+        self.verbs.entered = self.outbox.look_up
+        self.interruption = Interruption(
+            attachment, screen, self.desk, self.verbs, self.outbox, self.console_calls, drafts
+        )
         own = ConsoleActions(self)
         prompts = Prompts(screen, self.desk, self.verbs, defaults=defaults, own=own.words(), long_verbs=self.long_verbs)
         self.handlers = Handlers(screen, self.desk, self.verbs, prompts, self.long_verbs)
@@ -249,7 +256,7 @@ class BackroomsApp(App[int]):
         self.desk.say(f"COPIED {message.size} B VIA OSC 52 (UNVERIFIED)")
 
     def on_input_box_submitted(self, message: InputBox.Submitted) -> None:
-        self.verbs.submit(message)
+        self.outbox.submit(message)
 
     def terminal_lost(self) -> None:
         """Leave: the terminal takes nothing any more. Called in the driver's writer thread."""

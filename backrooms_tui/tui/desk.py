@@ -10,8 +10,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from textual.timer import Timer
-
 from backrooms_tui.model.entries import MemoryEntry
 from backrooms_tui.model.errors import BackroomsError, ConnectionLost, RoomNotFound
 from backrooms_tui.model.events import (
@@ -28,7 +26,6 @@ from backrooms_tui.model.events import (
 )
 from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.reports import BackupInfo
-from backrooms_tui.model.units import NS
 from backrooms_tui.model.value import changed
 from backrooms_tui.model.views import Occupant, RoomView, RunningTurn
 
@@ -46,6 +43,7 @@ from .rows import Row
 from .safe import SafeText
 from .screen import ConsoleScreen
 from .tabs import Tabs
+from .turn_clock import TurnClock
 
 PULSE = 64
 """Turns of a room whose latencies are kept for its sparkline."""
@@ -89,8 +87,7 @@ class Desk:
         self._figures_timer_set = False
         self._settled = False
         """Whether the first frame is drawn: the shelf is not looked at before."""
-        self._turn: RunningTurn | None = None
-        self._turn_timer: Timer | None = None
+        self.turn = TurnClock(screen, clock)
 
     @property
     def shown(self) -> RoomView | None:
@@ -102,19 +99,8 @@ class Desk:
         """Whether what is shown is only what was known last."""
         return self.attachment.outage is not None
 
-    def connection_lost(self, error: BackroomsError) -> None:
-        """Nothing can be sent; everything stays readable."""
-        self.refused(error)
-        self._block_input()
-        self.paint()
-
-    def connected_again(self) -> None:
-        """Read everything anew; a reader of the output keeps his place."""
-        self._block_input()
-        self._screen.log_view.read_on()
-        self.load()
-
-    def _block_input(self) -> None:
+    def block_input(self) -> None:
+        """Have the input box refuse what cannot be sent, or send again."""
         box = self._screen.input_box
         if box is not None:
             words = "CONNECTION LOST" if self.offline else "READ-ONLY" if self.attachment.read_only else None
@@ -197,8 +183,8 @@ class Desk:
         if box is not None and view is not None:
             box.show_room(view.record.id)
             box.set_queue(view.queue_depth)
-            self._block_input()
-            self.show_turn(view.running)
+            self.block_input()
+            self.turn.show(view.running)
             if focus:
                 screen.show_pane(Focus.INPUT)
         elif typing:
@@ -236,20 +222,6 @@ class Desk:
 
         read = partial(self._service.read, room_id, before=timestamp + 1, limit=1)
         self._calls.run(read, found, self.refused, lane=Lane.READ)
-
-    def show_turn(self, turn: RunningTurn | None) -> None:
-        """Show the running input in the input box, once a second while it runs; None: the entity waits."""
-        self._turn = turn
-        if self._turn_timer is not None:
-            self._turn_timer.stop()
-        self._turn_timer = self._screen.set_interval(1.0, self._tick_turn, name="turn") if turn is not None else None
-        if turn is None and self._screen.input_box is not None:
-            self._screen.input_box.set_processing(None)
-
-    def _tick_turn(self) -> None:
-        box, turn = self._screen.input_box, self._turn
-        if box is not None and turn is not None:
-            box.set_processing((self.clock() - turn.started_at) / NS, turn.timeout)
 
     def subject(self) -> Subject | None:
         """What the figures speak of: the shown room."""
@@ -322,7 +294,7 @@ class Desk:
         if depth is not None:
             box.set_queue(depth)
         if turn is not None or ended:
-            self.show_turn(turn)
+            self.turn.show(turn)
 
     def _loaded(self, then: Callable[[], None], views: list[RoomView]) -> None:
         self.now = self.clock()

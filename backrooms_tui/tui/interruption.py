@@ -19,6 +19,7 @@ from .attachment import Attachment, Outage
 from .calls import Lane, ServiceCalls
 from .desk import Desk
 from .lost_rows import LINES, Kept, folded_row, lost_rows
+from .outbox import Outbox
 from .safe import SafeText
 from .screen import ConsoleScreen
 from .verbs import Verbs
@@ -36,6 +37,7 @@ class Interruption:
         screen: ConsoleScreen,
         desk: Desk,
         verbs: Verbs,
+        outbox: Outbox,
         calls: ServiceCalls,
         drafts: Path | None,
     ) -> None:
@@ -43,6 +45,7 @@ class Interruption:
         self._screen = screen
         self._desk = desk
         self._verbs = verbs
+        self._outbox = outbox
         self._calls = calls
         self._drafts = drafts
         self._outage: Outage | None = None
@@ -70,8 +73,11 @@ class Interruption:
             return
         if before is None:
             self._folded = False
-            self._desk.connection_lost(self._outage.error)
-            self._verbs.list_in_doubt()
+            self._desk.refused(self._outage.error)
+            self._desk.turn.show(None)  # what the entity does now is not known
+            self._desk.block_input()
+            self._desk.paint()
+            self._outbox.list_in_doubt()
             self._screen.save_drafts()
         self._draw()
 
@@ -82,9 +88,11 @@ class Interruption:
             return
         self._connections = self._attachment.connections
         self._verbs.enter_again()
-        self._verbs.send_again()
-        self._desk.connected_again()
-        away = "" if before is None else f" AFTER {format_age((self._desk.now - before.since) / NS)}"
+        self._outbox.send_again()
+        self._desk.block_input()
+        self._screen.log_view.read_on()
+        self._desk.load()
+        away = "" if before is None else f" AFTER {format_age((self._desk.clock() - before.since) / NS)}"
         self._desk.say(f"CONNECTED AGAIN{away}. SESSION {self._attachment.session}")
 
     def _fold(self) -> None:
@@ -106,7 +114,7 @@ class Interruption:
         if self._folded:
             self._screen.show_lost(1, lambda _size: (folded_row(outage, keymap),))
             return
-        kept = Kept(self._screen.unsent(), self._verbs.in_doubt)
+        kept = Kept(self._screen.unsent(), self._outbox.in_doubt)
         now, left = self._desk.clock(), outage.due - time.monotonic()
         self._screen.show_lost(
             LINES, lambda size: lost_rows(outage, kept, keymap, now=now, left=left, width=size.width)

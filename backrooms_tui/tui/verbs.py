@@ -6,33 +6,24 @@ out of the plan by the same table that the service obeys. Every verb notes the `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 from backrooms_tui.model.errors import BackroomsError, ConnectionLost, RoomCorrupted
 from backrooms_tui.model.ids import RoomId, short
 from backrooms_tui.model.room import RoomConfig
 from backrooms_tui.model.states import Verb, allowed
-from backrooms_tui.model.views import Receipt, RoomView
+from backrooms_tui.model.views import RoomView
 from backrooms_tui.service import RoomService
 
 from .actions import Focus
-from .calls import Lane, ServiceCalls
+from .calls import ServiceCalls
 from .command_line import Command, equivalent
 from .desk import Desk
 from .figures import state_run
-from .reading import sent_before
 from .rows import Row, ink, row
 from .safe import SafeText
 from .screen import ConsoleScreen
-
-if TYPE_CHECKING:
-    from .input.box import InputBox
-    from .input.drafts import Doubt
-
-EXIT_WORD = b"exit"
-"""The one word that the terminal keeps for itself; everything else is the entity's."""
 
 
 class Verbs:
@@ -54,12 +45,8 @@ class Verbs:
         self._calls = calls
         self._operator = operator
         self._defaults = defaults
-        self._unanswered: dict[str, tuple[InputBox, InputBox.Submitted]] = {}
-
-    @property
-    def in_doubt(self) -> int:
-        """Inputs that were sent before the connection was lost and that nobody answered."""
-        return len(self._unanswered)
+        self.entered: Callable[[RoomId], None] = lambda _room_id: None
+        """Called when a room has been entered and its input box is there."""
 
     def enter(self, room_id: RoomId | None) -> None:
         """ENTER ROOM: the room gets a tab, the input box and the focus."""
@@ -137,86 +124,12 @@ class Verbs:
             plan = DestroyRooms(views, total=desk.rooms.total, now=desk.now)
             app.push_screen(plan, lambda several: self._destroy(several or ()))
 
-    def submit(self, message: InputBox.Submitted) -> None:
-        """Hand an input over, in the order of typing. `exit` leaves the room instead."""
-        box, room_id, data = self._screen.input_box, message.room_id, message.data
-        assert box is not None
-        if data.strip() == EXIT_WORD:
-            box.accepted(message.number)
-            self.leave(room_id)
-            return
-        accepted = partial(self._accepted, box, message)
-        refused = partial(self._input_refused, box, message)
-        self._calls.run(self._sending(message), accepted, refused, lane=Lane.SUBMIT)
-
-    def _sending(self, message: InputBox.Submitted) -> Callable[[], Receipt]:
-        source = f"console {self._operator}"
-        return partial(
-            self._service.submit, message.room_id, message.data, source=source, request_id=message.request_id
-        )
-
-    # Another connection, or another console.
-
     def enter_again(self) -> None:
         """The session is a new one: it enters what the lost one had entered."""
         for tab in self._desk.tabs:
             if tab.entered:
                 shut_out = partial(self._shut_out, tab.room_id)
                 self._calls.run(partial(self._service.enter, tab.room_id), self._desk.rooms.put, shut_out)
-
-    def list_in_doubt(self) -> None:
-        """Name what was sent and not answered in the ledger."""
-        for _box, message in self._unanswered.values():
-            text = SafeText.of(f"OUTCOME UNKNOWN: {_start(message.data)}")
-            self._desk.note(text, severity="WARN", room_id=message.room_id)
-
-    def send_again(self) -> None:
-        """Send what nobody answered under its own id, in order: the room has it once, and now it is known where."""
-        waiting, self._unanswered = self._unanswered, {}
-        for box, message in waiting.values():
-            settled = partial(self._settled, box, message)
-            refused = partial(self._input_refused, box, message)
-            self._calls.run(partial(self._sent_again, message), settled, refused, lane=Lane.SUBMIT)
-
-    def _sent_again(self, message: InputBox.Submitted) -> tuple[Receipt, bool]:
-        """In a thread of the SUBMIT lane: the receipt, and whether the first attempt had arrived."""
-        before = self._service.room(message.room_id).record.tail.seq
-        receipt = self._sending(message)()
-        return receipt, receipt.seq <= before
-
-    def _settled(self, box: InputBox, message: InputBox.Submitted, answer: tuple[Receipt, bool]) -> None:
-        receipt, arrived = answer
-        box.accepted(message.number)
-        how = "HAD ARRIVED" if arrived else "HAD NOT ARRIVED AND WAS SENT AGAIN"
-        self._desk.say(f"INPUT {how}: ACCEPTED seq={receipt.seq}", room_id=message.room_id)
-
-    def _shut_out(self, room_id: RoomId, error: BackroomsError) -> None:
-        tab = self._desk.tabs.get(room_id)
-        if tab is not None and not isinstance(error, ConnectionLost):
-            tab.entered = False
-            self._refused_for(room_id, error)
-            self._desk.show(self._desk.tabs.shown)
-
-    def _look_up(self, room_id: RoomId) -> None:
-        """Find what became of inputs that an earlier console sent and did not see answered."""
-        box = self._screen.input_box
-        doubts = {} if box is None else box.drafts.in_doubt(room_id)
-        if box is None or not doubts:
-            return
-        since = min(doubt.at for doubt in doubts.values())
-        work = partial(sent_before, self._service, room_id, frozenset(doubts), since)
-        self._calls.run(work, partial(self._looked_up, box, room_id, doubts), self._desk.refused, lane=Lane.READ)
-
-    def _looked_up(self, box: InputBox, room_id: RoomId, doubts: Mapping[str, Doubt], found: Mapping[str, int]) -> None:
-        for request_id, doubt in reversed([*doubts.items()]):
-            box.drafts.settle(room_id, request_id)
-            if request_id in found:
-                box.drafts.sent(room_id, doubt.text)
-                words = f"INPUT OF THE LAST CONSOLE HAD ARRIVED: seq={found[request_id]}"
-            else:
-                box.give_back(room_id, doubt.text)
-                words = "INPUT OF THE LAST CONSOLE HAD NOT ARRIVED. IT IS A DRAFT AGAIN"
-            self._desk.say(words, severity="WARN", room_id=room_id)
 
     def leave_all(self) -> int:
         """Count this session out of every entered room; gives how many. Called once, after the screen is gone."""
@@ -238,7 +151,14 @@ class Verbs:
         self._screen.browser.cursor_moved()
         self._note_command("enter", room_id)
         self._desk.show(room_id, focus=True)
-        self._screen.call_later(self._look_up, room_id)
+        self._screen.call_later(self.entered, room_id)
+
+    def _shut_out(self, room_id: RoomId, error: BackroomsError) -> None:
+        tab = self._desk.tabs.get(room_id)
+        if tab is not None and not isinstance(error, ConnectionLost):
+            tab.entered = False
+            self._refused_for(room_id, error)
+            self._desk.show(self._desk.tabs.shown)
 
     def _not_entered(self, error: BackroomsError) -> None:
         self._desk.release_keys(keep=False)
@@ -308,30 +228,12 @@ class Verbs:
         text = SafeText.of("  ".join((f"ERROR: {error.code}", *error.details)))
         self._desk.note(text, severity="ERROR", room_id=room_id)
 
-    def _accepted(self, box: InputBox, message: InputBox.Submitted, receipt: Receipt) -> None:
-        del receipt
-        box.accepted(message.number)
-
-    def _input_refused(self, box: InputBox, message: InputBox.Submitted, error: BackroomsError) -> None:
-        if isinstance(error, ConnectionLost):
-            self._unanswered[message.request_id] = box, message
-            if not self._desk.offline:  # there is another connection already
-                self.send_again()
-            return
-        box.refused(error, message.number)
-        self._desk.refused(error)
-
     def _views(self, rooms: Sequence[RoomId]) -> list[RoomView]:
         return [view for room_id in rooms if (view := self._desk.rooms.view(room_id)) is not None]
 
     def _note_command(self, verb: str, room_id: RoomId) -> None:
         words = equivalent(Command(verb), room=f"{short(room_id)}...")
         self._desk.say(f"$ {words}", severity="VERB", room_id=room_id)
-
-
-def _start(data: bytes) -> str:
-    """The beginning of an input, as one line."""
-    return data[:60].decode("utf-8", "replace").split("\n", 1)[0]
 
 
 def _plan_row(view: RoomView, verb: Verb) -> Row:

@@ -98,6 +98,11 @@ class InputBox(Frame):
         for sent in self._on_the_way:
             self.drafts.doubt(sent.room_id, sent.request_id, Doubt(sent.text, sent.at))
 
+    def left_behind(self, room_id: RoomId) -> dict[str, Doubt]:
+        """Inputs of an earlier console, by request id, of which nobody knows whether the room has them."""
+        ours = {sent.request_id for sent in self._on_the_way}
+        return {key: doubt for key, doubt in self.drafts.in_doubt(room_id).items() if key not in ours}
+
     def give_back(self, room_id: RoomId, text: str) -> None:
         """Put a text before the draft of a room: it was sent once and did not arrive."""
         if room_id != self._room_id:

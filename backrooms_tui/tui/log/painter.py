@@ -11,6 +11,7 @@ from collections.abc import Callable
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
+from textual.geometry import Region
 from textual.strip import Strip
 
 from backrooms_tui.model.value import value
@@ -151,3 +152,15 @@ def _spans(query: Query | None, text: str) -> list[tuple[int, int]]:
 
 def _fit(segments: list[Segment], width: int, style: Style) -> Strip:
     return Strip(segments).adjust_cell_length(width, style)
+
+
+def regions(rows: list[int], width: int) -> list[Region]:
+    """Join neighbouring rows: Textual composes every region by itself."""
+    regions: list[Region] = []
+    for y in rows:
+        if regions and regions[-1].bottom == y:
+            last = regions.pop()
+            regions.append(Region(0, last.y, width, last.height + 1))
+        else:
+            regions.append(Region(0, y, width, 1))
+    return regions

@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 
 from rich.style import Style
 from textual import events as ui
-from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
@@ -25,7 +24,7 @@ from backrooms_tui.model.value import value
 
 from .document import Document
 from .pages import Page, PageSource, Request, read_page, read_text
-from .painter import CLASSES, GUTTER, Painter, Paper
+from .painter import CLASSES, GUTTER, Painter, Paper, regions
 from .query import SearchRefused, begins_error
 from .reader import CopyJob, Reader
 from .stamps import Stamps
@@ -312,7 +311,7 @@ class LogView(Widget, can_focus=True):
         changed = [y for y, strip in enumerate(strips) if y >= len(old) or strip != old[y]]
         self._strips = strips
         if changed:
-            self.refresh(*_regions(changed, width))
+            self.refresh(*regions(changed, width))
         status = self.status()
         if status != self._told:
             self._told = status
@@ -390,15 +389,3 @@ class LogView(Widget, can_focus=True):
         if text is not None:
             self.app.copy_to_clipboard(text)
             self.post_message(self.Copied(len(text.encode())))
-
-
-def _regions(rows: list[int], width: int) -> list[Region]:
-    """Join neighbouring rows: Textual composes every region by itself."""
-    regions: list[Region] = []
-    for y in rows:
-        if regions and regions[-1].bottom == y:
-            last = regions.pop()
-            regions.append(Region(0, last.y, width, last.height + 1))
-        else:
-            regions.append(Region(0, y, width, 1))
-    return regions

@@ -1,0 +1,36 @@
+"""How long the shown room's entity has been at work, in the input box, once a second while it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from textual.timer import Timer
+
+from backrooms_tui.model.units import NS
+from backrooms_tui.model.views import RunningTurn
+
+from .screen import ConsoleScreen
+
+
+class TurnClock:
+    """Used on the loop only. `clock` gives nanoseconds since the epoch."""
+
+    def __init__(self, screen: ConsoleScreen, clock: Callable[[], int]) -> None:
+        self._screen = screen
+        self._clock = clock
+        self._turn: RunningTurn | None = None
+        self._timer: Timer | None = None
+
+    def show(self, turn: RunningTurn | None) -> None:
+        """Show the running input; None: the entity waits, or what it does is not known."""
+        self._turn = turn
+        if self._timer is not None:
+            self._timer.stop()
+        self._timer = self._screen.set_interval(1.0, self._tick, name="turn") if turn is not None else None
+        if turn is None and self._screen.input_box is not None:
+            self._screen.input_box.set_processing(None)
+
+    def _tick(self) -> None:
+        box, turn = self._screen.input_box, self._turn
+        if box is not None and turn is not None:
+            box.set_processing((self._clock() - turn.started_at) / NS, turn.timeout)
