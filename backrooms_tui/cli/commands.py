@@ -149,7 +149,7 @@ _DAEMON = (
 )
 _CONNECT = (Option("--readonly", "Only look: nothing can be changed"), _TOKEN)
 _MIGRATE = (
-    Option("--to", "Backend of the copy", "<backend>", BACKENDS),
+    Option("--to", "Backend of the copy (LEVELDB|FILESYSTEM|SQLITE|REDIS)", "<backend>", BACKENDS),
     Option("--path", "Directory of the copy (default: the store's, with the backend's name)", "<path>"),
 )
 

@@ -75,9 +75,12 @@ def read_owner(path: Path) -> Owner | None:
     A file left by a killed owner still names it. Raises UnsafePath.
     """
     try:
-        import json  # see `_write`
+        content = read_private(path, limit=_MAX_CONTENT)
+        if not content:  # nobody has it, as nearly always: see `_write` for what json costs
+            return None
+        import json
 
-        told: Any = json.loads(read_private(path, limit=_MAX_CONTENT) or b"")
+        told: Any = json.loads(content)
         owner = Owner(**told)
     except (ValueError, TypeError, RecursionError, OSError):
         return None
@@ -107,4 +110,5 @@ def _quoted(text: str) -> str:
 def _told(owner: Owner | None) -> tuple[str, ...]:
     if owner is None:  # it has the lock and has not written its name yet
         return ("HELD BY: another process",)
-    return f"HELD BY: pid {owner.pid}", f"SINCE: {format_time(owner.since)}"
+    serves = ("IT SERVES NO CLIENTS",) if owner.socket is None else ()
+    return f"HELD BY: pid {owner.pid}", f"SINCE: {format_time(owner.since)}", *serves
