@@ -4,8 +4,8 @@ Whatever stands in a line, it is one line of printable ASCII: control bytes, quo
 escaped as JSON escapes them, in both shapes. A terminal acts on none of it and a reader of logs gets it back exactly.
 
 Fields have the seed's names. `id` and `room` hold a room's id, cut to eight characters in text and `room_id` in JSON;
-`duration` holds seconds, `duration_ms` in JSON. What is named `room_id` or `duration_ms` is for JSON alone, because
-the seed's text has it not.
+`duration` holds seconds, `duration_ms` in JSON; `timestamp` holds seconds since the epoch, `at` in JSON. What is named
+`room_id` or `duration_ms` is for JSON alone, because the seed's text has it not.
 """
 
 from __future__ import annotations
@@ -62,6 +62,8 @@ def _text_fields(fields: Fields) -> Iterator[tuple[str, str]]:
             yield name, f"{short(str(value))}..."
         elif name == "duration" and isinstance(value, int | float):
             yield name, f"{value:.3f}s"
+        elif name == "timestamp" and isinstance(value, int | float):
+            yield name, f"{value:.3f}"
         elif isinstance(value, str):
             yield name, value if _BARE.fullmatch(value) and len(value) <= LONGEST else f'"{escaped(value)}"'
         else:
@@ -76,6 +78,8 @@ def _json_fields(fields: Fields) -> Iterator[tuple[str, object]]:
             yield "room_id", value
         elif name == "duration" and isinstance(value, int | float):
             yield "duration_ms", milliseconds(value)
+        elif name == "timestamp" and isinstance(value, int | float):
+            yield "at", round(value, 3)
         else:
             yield name, _cut(value) if isinstance(value, str) else value
 

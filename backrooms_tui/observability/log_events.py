@@ -6,7 +6,9 @@ and escaped; in the notices of WARN and ERROR that may quote one, the code alone
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from backrooms_tui.model.entries import EntryType, MemoryEntry, Outcome
@@ -24,6 +26,7 @@ from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.room import QueuedInput
 from backrooms_tui.model.states import RoomState
 from backrooms_tui.model.telemetry import Telemetry
+from backrooms_tui.model.units import NS
 from backrooms_tui.model.views import TurnResult
 
 from .clock import seconds_since
@@ -90,6 +93,19 @@ class LogEvents(Telemetry):
         if (said := said_bytes(result.entries)) > 0:
             log.line(Level.DEBUG, "entity emitted output", room_id=room_id, bytes=said)
         log.line(Level.DEBUG, "state persisted", room_id=room_id, duration=seconds_since(ended))
+        if log.level >= Level.TRACE:
+            self._timing(room_id, of.timestamp / NS, seconds_since(started), seconds_since(ended))
+
+    def _timing(self, room_id: RoomId, received: float, since_start: float, since_end: float) -> None:
+        """The timings of one input, as the seed's Input Latency Metrics show them."""
+        now = time.time()
+        started, completed = max(received, now - since_start), max(received, now - since_end)
+        tell = partial(self._log.line, Level.TRACE, room_id=room_id)
+        tell("INPUT_RECEIVED:", timestamp=received)
+        tell("INPUT_QUEUED:", duration=started - received)
+        tell("ENTITY_STARTED:", timestamp=started)
+        tell("ENTITY_COMPLETED:", timestamp=completed)
+        tell(f"TOTAL_LATENCY: {completed - received:.3f}s")
 
     def batch_written(self, commits: int, began: int, *, synced: bool) -> None:
         self._log.line(Level.TRACE, "batch written", commits=commits, synced=synced, duration=seconds_since(began))

@@ -105,6 +105,22 @@ def test_an_input_is_logged_as_in_the_seed(settings):
         assert [line["message"] for line in owner.logged()[:3]] == ["room.exe starting", "persistence", "loaded rooms"]
 
 
+def test_the_timings_of_an_input_are_logged_as_in_the_seed_and_add_up(settings, tmp_path):
+    source = (ROOT / "tests/conformance/seed_000.md").read_text()
+    seed = source[source.index("### Input Latency Metrics") :].split("```")[1].strip().splitlines()
+    with owning(changed(settings, logging=changed(settings.logging, format="text"))) as owner:
+        owner.say(owner.room(), "work for 1 seconds")
+    lines = [
+        line.split("[TRACE] ")[1] for line in (tmp_path / "room.log").read_text().splitlines() if "[TRACE]" in line
+    ]
+    lines = lines[lines.index(next(line for line in lines if line.startswith("INPUT_RECEIVED"))) :]
+    assert [re.sub(r"\d+", "N", line) for line in lines[: len(seed)]] == [re.sub(r"\d+", "N", line) for line in seed]
+    received, queued, started, completed, total = (float(re.search(r"\d+\.\d+", line)[0]) for line in lines[:5])
+    assert abs(started - received - queued) < 0.002
+    assert abs(completed - received - total) < 0.002
+    assert 1.0 <= completed - started < 5.0
+
+
 def test_deaths_and_deadlines_of_entities_are_warnings_and_errors_with_their_room(settings):
     with owning(settings) as owner:
         room_id = owner.room(timeout=0.3)
