@@ -28,6 +28,9 @@ def console(shell: Shell) -> int:
     heed_endings()
     read_only: bool = shell.options.readonly
     join = partial(shell.join, settings, read_only=read_only)
-    with open_host(settings, join, persist=shell.persist, read_only=read_only, on_fault=keep) as host:
+    with (
+        shell.watched(settings) as watch,
+        open_host(settings, join, persist=shell.persist, read_only=read_only, on_fault=keep, watch=watch) as host,
+    ):
         shell.warn(*host.attachment.service.status().warnings)
         return run_console(host, settings, on_fault=record_fault)

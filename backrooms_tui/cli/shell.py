@@ -209,7 +209,7 @@ class Shell:
         """
         settings = self.settings()
         heed_endings()
-        with self._watched(settings) as watch, closing(self._opened(settings, watch, on_fault)) as service:
+        with self.watched(settings) as watch, closing(self._opened(settings, watch, on_fault)) as service:
             self.warn(*service.status().warnings)
             yield service
 
@@ -261,7 +261,7 @@ class Shell:
         return owner
 
     @contextmanager
-    def _watched(self, settings: Settings) -> Iterator[Watch | None]:
+    def watched(self, settings: Settings) -> Iterator[Watch | None]:
         """Logs and spans of what the command does itself, where somebody has asked for them."""
         from backrooms_tui.observability import start_command
 

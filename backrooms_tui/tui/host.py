@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Self
 from backrooms_tui.config.settings import Settings
 from backrooms_tui.daemon.joining import joined_or_owned
 from backrooms_tui.model.errors import ConnectionLost
+from backrooms_tui.model.telemetry import UNWATCHED
 
 from .attachment import Attachment
 
 if TYPE_CHECKING:
     from backrooms_tui.daemon.client import RemoteService
     from backrooms_tui.daemon.owning import Owned
+    from backrooms_tui.observability.watch import Watch
 
 Join = Callable[[], "RemoteService | None"]
 
@@ -50,8 +52,10 @@ def open_host(
     persist: bool = True,
     read_only: bool = False,
     on_fault: Callable[[BaseException], None],
+    watch: Watch | None = None,
 ) -> Host:
-    """Become a client of whoever owns the configured store, or own it. `join` connects, or gives None.
+    """Become a client of whoever owns the configured store, or own it. `join` connects, or gives None. `watch` is told
+    of what an owner does.
 
     Raises what `join` and opening a store do; StoreBusy when a process holds it that serves nobody.
     """
@@ -63,7 +67,10 @@ def open_host(
     def owned() -> Host:
         from backrooms_tui.daemon.owning import own  # the whole owner, which a client does without
 
-        served = own(settings, persist=persist, on_fault=on_fault)
+        telemetry = UNWATCHED if watch is None else watch.telemetry
+        served = own(settings, persist=persist, on_fault=on_fault, telemetry=telemetry)
+        if watch is not None:
+            watch.attach(served.service, connections=lambda: served.server.connections)
         return Host(Attachment(served.service, read_only=read_only), served)
 
     return joined_or_owned(joined, owned) if persist else owned()
