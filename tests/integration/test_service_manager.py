@@ -92,7 +92,7 @@ def test_the_installation_leaves_private_places_and_nothing_that_the_manager_com
     assert places.stdout.splitlines() == [
         "/var/lib/room.exe room:room 700",
         "/var/lib/room.exe/rooms room:room 700",
-        "/etc/room.exe/config.json root:room 640",
+        "/etc/room.exe/config.json root:root 644",
     ]
     assert "/var/lib/room.exe/rooms" in systemd.run("setpriv", *AS_ROOM, ROOM_EXE, "config", "show").stdout
 
@@ -209,7 +209,6 @@ def ask(systemd: SystemdManager, where: str) -> str:
 def test_a_volume_of_kubernetes_holds_a_store_again_and_again(systemd: SystemdManager) -> None:
     """The volume's top is the group's, as `fsGroup` makes it; what is in it is private all the same."""
     systemd.run("bash", "-c", "mkdir -p /var/lib/volume; chown root:10001 /var/lib/volume; chmod 2770 /var/lib/volume")
-    systemd.run("chmod", "644", "/etc/room.exe/config.json")  # a pod's own would not be the service's
     environment = ("env", "ROOM_PERSISTENCE_PATH=/var/lib/volume/rooms", "LOGS_DIRECTORY=/var/lib/volume/state")
     for count in (1, 2):
         systemd.run("setpriv", *AS_POD, "--", *environment, ROOM_EXE, "create")
@@ -274,6 +273,30 @@ def test_the_daemon_is_started_by_its_first_client_at_either_door(systemd: Syste
     assert room in as_room(systemd, *port, "list"), "it waits for the next owner, whose sockets are the same"
     said = as_room(systemd, "bash", "-c", f"echo 'remember value: kept' | {ROOM_EXE} enter {room}")
     assert "ENTITY: Stored." in said
+
+
+def test_a_port_for_other_machines_is_opened_for_a_token_that_somebody_chose_and_for_nobody_else(
+    systemd: SystemdManager,
+) -> None:
+    """The bind is refused without one, and a client too; secrets come from a file that only root reads."""
+    systemd.write(DROP_IN, "[Service]\nEnvironment=ROOM_DAEMON_BIND=0.0.0.0:9000\n")
+    systemd.systemctl("daemon-reload")
+    assert systemd.run("systemctl", "start", "room.service", check=False).returncode != 0
+    make = "head -c 32 /dev/urandom | base64 > /run/token; install -m 640 -g room /run/token /etc/room.exe/token"
+    systemd.run("bash", "-c", f"umask 077; {make}; install -m 600 -o 10001 /run/token /var/tmp/copy")
+    systemd.run("bash", "-c", "echo ROOM_DAEMON_TOKEN_FILE=/etc/room.exe/token > /etc/room.exe/environment")
+    systemd.run("chmod", "600", "/etc/room.exe/environment")
+    try:
+        systemd.systemctl("start", "room.service")
+        assert systemd.shown("room.service", "StatusText") == "READY 0.0.0.0:9000"
+        stranger = "setpriv", "--reuid=10001", "--regid=10001", "--clear-groups", "env", "ROOM_DAEMON=127.0.0.1:9000"
+        refused = systemd.run(*stranger, ROOM_EXE, "create", check=False)
+        assert refused.stderr.startswith("ERROR: ")
+        assert refused.returncode != 0
+        let_in = systemd.run(*stranger, "ROOM_DAEMON_TOKEN_FILE=/var/tmp/copy", ROOM_EXE, "create")
+        assert let_in.stdout.startswith("ROOM CREATED: ")
+    finally:
+        systemd.run("rm", "-f", "/etc/room.exe/environment", "/etc/room.exe/token")
 
 
 def test_a_daemon_with_a_configuration_that_is_refused_is_not_started_again(systemd: SystemdManager) -> None:
