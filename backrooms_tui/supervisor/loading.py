@@ -49,6 +49,7 @@ def load_room(store: RoomStore, room: LiveRoom, *, now: int) -> Damage | None:
             room.state = state
             room.queue.extend(queue)
             room.loaded = True
+            room.changed.notify_all()
     return None
 
 

@@ -85,6 +85,8 @@ class LiveRoom:
         self.loaded = False
         """Whether queue, state and tail have been checked and read since the store was opened."""
         self.queue: deque[Pending] = deque()
+        self.awaited = 0
+        """Callers that wait for the end of an input."""
         self.durable_seq = record.tail.seq
         """Inputs up to this one are on disk; of a later one's turn nothing may be told yet."""
         self.held: list[Event] = []

@@ -417,7 +417,7 @@ class Supervisor:
             self._driver(room).reset(room, record, lambda room=room: self._reloaded(room))  # type: ignore[misc]
 
     def _reloaded(self, room: LiveRoom) -> None:
-        if room.record.queued:
+        if room.record.queued or room.awaited:  # what is awaited may have landed
             self._registry.loaded(room.id)
             self._driver(room).kick(room)
         self._engine.bus.publish(RoomChanged(room.id, room.record.state))

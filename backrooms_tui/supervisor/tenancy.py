@@ -46,13 +46,18 @@ class Tenancy:
             room.foreign = not fleet.holds(room.id)
 
     def take(self, room: LiveRoom) -> None:
-        """Have the room be ours to write to. Raises RoomLeasedElsewhere, RoomNotFound, StoreFailed."""
+        """Have the room be ours to write to; a daemon goes on with the work that waits in it. Raises
+        RoomLeasedElsewhere, RoomNotFound, StoreFailed.
+        """
         if not room.foreign and self._fleet.holds(room.id):
             return
         with self._taking:
             if room.foreign or not self._fleet.holds(room.id):
                 self._part(room)
                 self._engine.committer.carry_out(lambda: self._settle(room, self._fleet.hold(room.id)))
+        if self._claims and room.record.queued and room.working:
+            self._registry.loaded(room.id)
+            self._kick(room)
 
     def update(self, room: LiveRoom) -> None:
         """Have a foreign room be as it is stored now; one that has been destroyed goes. While the store cannot be
@@ -104,7 +109,7 @@ class Tenancy:
         for room in self._registry.all():
             if room.foreign and room.record.queued and room.working:
                 try:
-                    self._work(room)
+                    self.take(room)
                 except BackroomsError:
                     pass  # another daemon has it, and the work
 
@@ -133,16 +138,11 @@ class Tenancy:
         for record in taken:
             room = self._registry.placed(record, foreign=True)
             try:
-                self._work(room)
+                self.take(room)
             except BackroomsError as error:
                 self._engine.notice("WARN", f"NOT TAKEN OVER: {error.code}", record.id)
         if taken:
             self._engine.notice("WARN", f"{len(taken)} ROOMS TAKEN OVER FROM A SILENT DAEMON")
-
-    def _work(self, room: LiveRoom) -> None:
-        self.take(room)
-        self._registry.loaded(room.id)
-        self._kick(room)
 
     def _lose(self, room_id: RoomId) -> None:
         try:

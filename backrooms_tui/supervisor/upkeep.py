@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
+from backrooms_tui.model.errors import StoreFailed
 from backrooms_tui.model.states import RoomState, Verb, transition
 from backrooms_tui.persistence.store import RoomStore
 
@@ -25,14 +27,16 @@ class Upkeep:
         if self._registry.tenancy is not None:
             self._registry.tenancy.follow()
         if self._store.witness_due():
-            self._store.write_witness()
+            with suppress(StoreFailed):  # the committer opens it again, and says so
+                self._store.write_witness()
 
     def every_second(self) -> None:
         self._engine.committer.retry()
         if self._engine.committer.failure is None:
-            self._store.write_witness()
-            self.write_dirty()
-            self._rest_idle()
+            with suppress(StoreFailed):  # meanwhile
+                self._store.write_witness()
+                self.write_dirty()
+                self._rest_idle()
             if self._registry.tenancy is not None and self._engine.bus.watched:
                 self._registry.tenancy.look()
         for room in self._engine.surplus():

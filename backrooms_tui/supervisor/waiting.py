@@ -23,7 +23,10 @@ def await_turn(store: RoomStore, room: LiveRoom, receipt: Receipt, timeout: floa
         return receipt.seq in room.results or ended or room.gone or room.foreign or not room.working
 
     with room.changed:
-        if not room.changed.wait_for(over, timeout):
+        room.awaited += 1
+        ended = room.changed.wait_for(over, timeout)
+        room.awaited -= 1
+        if not ended:
             return None
         if receipt.seq in room.results:
             return room.results[receipt.seq]

@@ -6,7 +6,7 @@ import threading
 import time
 
 import pytest
-from daemons import LEASE, Daemons, ask, inputs, make_room, outputs, silence, wake
+from daemons import LEASE, Daemons, ask, inputs, make_room, outputs, said, silence, wake
 from redis_server import Wire
 from store_contract import Backend, StoreContract
 from support import eventually
@@ -495,6 +495,24 @@ class TestLostAnswers:
             assert ask(a, room, "increment counter") == f"Counter: {n}"
         assert wire.dropped == 3
         assert inputs(a, room) == ["initialize counter at 0", *["increment counter"] * 3]
+        wire.close()
+
+    def test_who_waits_for_a_turn_that_landed_while_the_server_was_away_is_told_when_it_is_back(
+        self, daemons, redis_server, tmp_path
+    ):
+        wire = Wire(redis_server, tmp_path / "wire")
+        a = daemons.daemon("a", host=wire.socket)
+        room = make_room(a)
+        ask(a, room, "noop")
+        silence(a)
+        receipt = a.submit(room, b"work for 1 seconds", source="test")
+        wire.close()  # nobody is connected anew; who is already goes on
+        wire.drop = 1
+        eventually(lambda: a.status().read_only_because)
+        (tmp_path / "wire").unlink()
+        wire = Wire(redis_server, tmp_path / "wire")
+        assert said(a.wait(receipt, timeout=20)) == "Worked for 1 seconds."
+        assert redis_server.client().llen(f"room:{room}:memory") == 4
         wire.close()
 
     def test_a_line_of_another_daemon_in_the_same_place_is_not_taken_for_ours(self, daemons):
