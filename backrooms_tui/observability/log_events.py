@@ -41,17 +41,21 @@ class LogEvents(Telemetry):
     def __init__(self, log: Log) -> None:
         self._log = log
         self._states: dict[RoomId, RoomState] = {}
-        self._on: dict[type[Event], Callable[[Any], None]] = {
-            RoomChanged: self._changed,
+        self._at_info: dict[type[Event], Callable[[Any], None]] = {
             RoomCreated: lambda event: log.line(Level.INFO, "room created", room=event.room_id),
             RoomDestroyed: self._destroyed,
+        }
+        self._below: dict[type[Event], Callable[[Any], None]] = {
+            **self._at_info,
+            RoomChanged: self._changed,
             InputAccepted: self._accepted,
             TurnStarted: self._started,
             Said: self._said,
         }
 
     def event(self, event: Event) -> None:
-        if self._log.level > Level.WARN and (tell := self._on.get(type(event))) is not None:
+        known = self._below if self._log.level >= Level.DEBUG else self._at_info
+        if (tell := known.get(type(event))) is not None:
             tell(event)
 
     def notice(self, notice: Notice, *, foreign: bool) -> None:
@@ -108,7 +112,8 @@ class LogEvents(Telemetry):
         tell(f"TOTAL_LATENCY: {completed - received:.3f}s")
 
     def batch_written(self, commits: int, began: int, *, synced: bool) -> None:
-        self._log.line(Level.TRACE, "batch written", commits=commits, synced=synced, duration=seconds_since(began))
+        if self._log.level >= Level.TRACE:
+            self._log.line(Level.TRACE, "batch written", commits=commits, synced=synced, duration=seconds_since(began))
 
     def fault(self, error: BaseException) -> None:
         # Its text could hold anything; the file of the fault has it.
