@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import os
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -63,15 +63,19 @@ class View:
         ):
             yield from rows
 
-    def every_key(self, *, proven: bool) -> Iterator[bytes]:
+    def strangers(self) -> Iterator[bytes]:
+        """Keys before, between and behind the ranges of ours."""
+        start = None
+        for prefix in (*sorted(keys.PREFIXES), None):
+            with _reads(), self._source.iterator(start=start, stop=prefix, include_value=False) as found:
+                yield from found
+            start = prefix and after(prefix)
+
+    def count(self, *, proven: bool) -> int:
         """All keys; or those in blocks whose checksums are right."""
         with _reads(), self._source.iterator(include_value=False, verify_checksums=proven, fill_cache=False) as found:
-            yield from found
-
-    @contextmanager
-    def all_keys(self) -> Iterator[Iterator[bytes]]:
-        with _reads(), self._source.iterator(include_value=False, verify_checksums=True) as found:
-            yield found
+            last = deque(enumerate(found, 1), maxlen=1)  # 0.6 us a key, half of what a loop takes
+        return last[0][0] if last else 0
 
     def keys(self, prefix: bytes) -> Iterator[bytes]:
         """Keys alone, for removal. A block that cannot be read at all is passed by: keys before it come from below,
@@ -187,16 +191,16 @@ class LevelDb:
         return keys.printable(key), offset
 
     def inspect(self) -> Iterator[Damage]:
-        """Walk the whole key space with checksums: tables and blocks that no room's range leads through, too. Values
-        are in the same blocks as their keys.
+        """Keys that are none of ours, and blocks whose checksum is wrong, though the records in them may be sound.
+
+        Asked to check blocks, LevelDB passes by a wrong one without a word: it holds what is found without asking only.
         """
         with self.reading() as view:
             try:
-                with view.all_keys() as found:
-                    while some := list(islice(found, _BITE)):
-                        for key in some:
-                            if not key.startswith(keys.PREFIXES):
-                                yield damage("STATE_UNREADABLE", key)
+                for key in view.strangers():
+                    yield damage("STATE_UNREADABLE", key)
+                if view.count(proven=True) != view.count(proven=False):
+                    yield Damage("CHECKSUM_MISMATCH", str(self.path), 0, time.time_ns())
             except Damaged as error:
                 yield Damage(error.type, str(self.path), error.offset, time.time_ns())
 
