@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 
 from backrooms_tui.model.entries import EntryType
+from backrooms_tui.model.errors import RoomSuspended
 from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.units import parse_seconds
 from backrooms_tui.service import RoomService
@@ -31,36 +32,45 @@ def enter(shell: Shell) -> int:
         service = stack.enter_context(shell.service())
         room_id = service.resolve(options.room_id)
         transcript = (TextTranscript if shell.as_text else JsonTranscript)(shell, file)
-        if options.readonly:
-            transcript.entering(options.output)
-            _show_recent(service, room_id, transcript)
-        else:
-            service.enter(room_id)
-            transcript.entering(options.output)
-        session = Session(
-            service, room_id, lines=lines, transcript=transcript, timeout=timeout, read_only=options.readonly
-        )
-        interrupted = _run(session, service, room_id, read_only=options.readonly)
+        counted = _come(service, room_id, read_only=options.readonly)
+        try:
+            session = Session(
+                service, room_id, lines=lines, transcript=transcript, timeout=timeout, read_only=options.readonly
+            )
+            with closing(session):
+                transcript.entering(options.output)
+                if options.readonly:
+                    _show_recent(service, room_id, transcript)
+                interrupted = _run(session, service, room_id, read_only=options.readonly)
+        finally:
+            if counted:
+                service.leave(room_id)
         transcript.leaving(service.room(room_id).record.state)
     if interrupted:
         return INTERRUPTED
     return 1 if session.refused and not lines.interactive else 0
 
 
+def _come(service: RoomService, room_id: RoomId, *, read_only: bool) -> bool:
+    """Enter; gives whether we are counted among those who are there. A suspended room can be looked at all the same."""
+    try:
+        service.enter(room_id, read_only=read_only)
+    except RoomSuspended:
+        if not read_only:
+            raise
+        return False
+    return True
+
+
 def _run(session: Session, service: RoomService, room_id: RoomId, *, read_only: bool) -> bool:
-    """Give whether Ctrl-C ended the session. However it ended, the room is left."""
+    """Give whether Ctrl-C ended the session."""
     try:
         if not read_only:
             service.await_entity(room_id, ENTITY_SECONDS)
         session.run()
     except KeyboardInterrupt:
         return True
-    else:
-        return False
-    finally:
-        session.close()
-        if not read_only:
-            service.leave(room_id)
+    return False
 
 
 def _show_recent(service: RoomService, room_id: RoomId, transcript: Transcript) -> None:

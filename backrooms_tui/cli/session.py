@@ -1,20 +1,22 @@
 """A session in a room: lines go in, what the entity says comes out as it is said.
 
 Two threads. The caller's reads input and submits it; `enter-printer` shows events as they arrive, so that an entity
-that speaks late or unasked is heard while somebody types. Both show a turn's end, whichever learns of it first, and
-only once: turns of one room end in order, so one number tells what is over. Lines missed by a slow terminal are
-taken from the turn's durable entries when it ends.
+that speaks late or unasked is heard while somebody types, and so are its answers to others. Turns of one room end in
+order, so one number tells what is over. The caller learns of a turn's end by itself, and often first; it lets the
+printer catch up, which may have others' turns to show before that one. Lines missed by a slow terminal are taken from
+the turn's durable entries when it ends.
 """
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Iterable
 
 from backrooms_tui.batch import EXIT
 from backrooms_tui.model.entries import EntryType, MemoryEntry
 from backrooms_tui.model.errors import BackroomsError, InputRefused, RoomReadOnly
-from backrooms_tui.model.events import Said, TurnEnded
+from backrooms_tui.model.events import Lagged, Said, TurnEnded
 from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.views import Receipt
 from backrooms_tui.service import RoomService
@@ -29,6 +31,8 @@ LOOK_UP_SECONDS = 0.2
 """How often a wait looks up: Python loses a Ctrl-C that arrives just before a wait begins, until that ends."""
 CLOSING_SECONDS = 2.0
 """How long the printer may take to write what it holds; a terminal that takes no more output must not keep us."""
+CATCH_UP_SECONDS = 2.0
+"""How long the printer may take to come to the end of a turn that is known to have ended."""
 RESTART_SECONDS = 10.0
 """How long a fresh entity is waited for before the session goes on without saying that it is there."""
 
@@ -56,27 +60,54 @@ class Session:
         self._read_only = read_only
         self._source = operator()
         self._lock = threading.RLock()
+        self._went_on = threading.Condition(self._lock)
+        """Notified when a turn has been shown to its end, or no more may be."""
         self._shown: dict[int, int] = {}
         self._over = 0
+        self._missed = False
+        """Whether events were lost: the printer may never come to what one waits for."""
         self._pending: list[Receipt] = []
         self._failure: BaseException | None = None
+        self._reading = False
+        """Whether a line is being waited for; changes under the lock."""
         self._subscription = service.subscribe([room_id])
         self._printer = threading.Thread(target=self._print, name="enter-printer", daemon=True)
-        self._printer.start()
         self.refused = 0
         """Inputs that were refused."""
 
     def run(self) -> None:
-        """Go on until `exit`, the end of the input, or an error that ends the session; then let queued inputs end."""
-        while (line := self._lines.read()) is not None and line != EXIT:
-            if line:
-                self._submit(line)
+        """Go on until `exit`, the end of the input, or an error that ends the session; then let queued inputs end.
+
+        What is said from when the session was made on is shown. To be called once, in the main thread.
+        """
+        self._printer.start()
+        try:
+            while (line := self._read()) is not None and line != EXIT:
+                if line:
+                    self._submit(line)
+        except KeyboardInterrupt:
+            if self._failure is None:
+                raise
+            raise self._failure from None
         for receipt in self._pending:
             self._await(receipt, None)
 
+    def _read(self) -> bytes | None:
+        """The next line. What keeps the printer from printing ends the wait for it, as Ctrl-C would."""
+        with self._lock:
+            if self._failure is not None:
+                raise self._failure
+            self._reading = True
+        try:
+            return self._lines.read()
+        finally:
+            with self._lock:
+                self._reading = False
+
     def close(self) -> None:
         self._subscription.close()
-        self._printer.join(CLOSING_SECONDS)
+        if self._printer.ident is not None:
+            self._printer.join(CLOSING_SECONDS)
 
     def _submit(self, line: bytes) -> None:
         try:
@@ -107,16 +138,32 @@ class Session:
         if result is None:
             return False
         with self._lock:
+            self._went_on.wait_for(
+                lambda: self._over >= result.seq or self._missed or self._failure is not None, CATCH_UP_SECONDS
+            )
+            if self._failure is not None:
+                raise self._failure
             self._end(result.seq, result.outcome, result.entries, result.latency)
         return True
 
     def _print(self) -> None:
         try:
             while events := self._subscription.get():
+                if any(isinstance(event, Lagged) for event in events):
+                    self._miss()
                 if news := [e for e in events if isinstance(e, Said | TurnEnded) and e.seq > self._over]:
                     self._tell(news)
         except Exception as error:  # the edge of the thread: the session raises it where it can be told
-            self._failure = error
+            with self._lock:
+                self._failure = error
+                self._went_on.notify_all()
+                if self._reading:
+                    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    def _miss(self) -> None:
+        with self._lock:
+            self._missed = True
+            self._went_on.notify_all()
 
     def _tell(self, news: list[Said | TurnEnded]) -> None:
         if any(map(self._audible, news)):
@@ -150,6 +197,7 @@ class Session:
         if seq <= self._over:
             return
         self._over = seq
+        self._went_on.notify_all()
         for entry in spoken(entries)[self._shown.pop(seq, 0) :]:
             if entry.type is EntryType.OUTPUT:
                 self._transcript.said(seq, entry.content)

@@ -1,0 +1,380 @@
+"""Commands and their daemon: who owns the rooms, who is a client, and what is said when it goes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+from contextlib import ExitStack, closing
+
+import pytest
+from daemon_exe import DaemonExe
+from room_exe import RoomExe
+from support import eventually
+
+from backrooms_tui.daemon.client import connect
+from backrooms_tui.model.errors import ConnectionLost
+
+SESSION = "s_[0-9a-f]{16}"
+
+
+@pytest.fixture
+def room_exe(tmp_path):
+    return RoomExe(tmp_path)
+
+
+@pytest.fixture
+def daemon(room_exe):
+    with DaemonExe(room_exe) as daemon:
+        yield daemon
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def owner_of(room_exe):
+    """What the owner lock says."""
+    return json.loads((room_exe.rooms / "owner.lock").read_text())
+
+
+# The daemon.
+
+
+def test_it_starts_with_the_seeds_lines(room_exe):
+    bind = f"127.0.0.1:{free_port()}"
+    with DaemonExe(room_exe, "--bind", bind, "--workers", "4") as daemon:
+        assert daemon.lines == [
+            "STARTING DAEMON MODE",
+            f"BIND_ADDRESS: {bind}",
+            "WORKER_THREADS: 4",
+            f"PERSISTENCE: {room_exe.rooms}",
+            "READY",
+        ]
+        assert owner_of(room_exe)["pid"] == daemon.pid
+
+
+def test_on_a_terminal_it_shows_the_seeds_lines_and_no_log(room_exe):
+    with room_exe.terminal("daemon", "--bind", "127.0.0.1:0") as terminal:
+        terminal.expect(r"\ASTARTING DAEMON MODE\nBIND_ADDRESS: \S+\nWORKER_THREADS: 4\nPERSISTENCE: \S+\nREADY\n\Z")
+        terminal.type("\x03")
+        assert terminal.end() == 130
+        assert terminal.seen.removesuffix("^C").endswith("READY\n")
+
+
+def test_a_second_owner_is_refused_with_status_3(room_exe, daemon):
+    refused = room_exe.run("daemon", "--bind", "127.0.0.1:0")
+    assert (refused.status, refused.lines) == (3, ["STARTING DAEMON MODE"])
+    assert "ERROR: STORE_BUSY\nHELD BY: pid " + str(daemon.pid) in refused.err
+
+
+@pytest.mark.parametrize(
+    "words", [("--bind", "nowhere"), ("--bind", "0.0.0.0:0"), ("--workers", "0"), ("--token-file", "missing")]
+)
+def test_what_it_cannot_do_is_refused_before_it_owns_anything(room_exe, words):
+    refused = room_exe.run("daemon", *words)
+    assert refused.status == 2
+    assert "READY" not in refused.out
+    assert "ERROR: " in refused.err
+    assert room_exe.ok("list") == ["NO ROOMS"]
+
+
+def test_metrics_and_health_are_on_its_port_and_on_their_own(room_exe):
+    room_exe.environ |= {"ROOM_METRICS_ENABLED": "true", "ROOM_METRICS_BIND": f"127.0.0.1:{free_port()}"}
+    with DaemonExe(room_exe) as daemon:
+        room_exe.create()
+        for address in (daemon.address, room_exe.environ["ROOM_METRICS_BIND"]):
+            assert "\nroom_total 1\n" in got(address, "/metrics")
+            assert '{"status": "ok"' in got(address, "/health")
+
+
+def got(address, path):
+    host, _, port = address.rpartition(":")
+    with socket.create_connection((host, int(port)), 10) as client:
+        client.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        with client.makefile("rb") as answer:
+            return answer.read().decode()
+
+
+# Commands are its clients.
+
+
+def test_every_command_goes_through_the_owner_and_says_what_it_says_without_one(room_exe, daemon):
+    first = room_exe.create("--name", "first")
+    assert room_exe.say(first, "initialize counter at 1", "increment counter") == [
+        "ENTITY: Counter initialized.",
+        "ENTITY: Counter: 2",
+    ]
+    second = room_exe.create()
+    assert [line.split()[0] for line in room_exe.ok("list")[1:]] == [first, second]
+    assert f"ID: {first}" in room_exe.ok("inspect", first)
+    assert room_exe.ok("stats", first)[0] == "ROOM STATISTICS"
+    assert room_exe.ok("compare", first, second)[-1] == "ROOMS ARE ISOLATED"
+    assert room_exe.ok("suspend", second)[-1] == "STATE: SUSPENDED"
+    assert room_exe.ok("resume", second)[-1] == "STATE: ACTIVE"
+    exported = room_exe.home / "memory.jsonl"
+    room_exe.ok("export", first, "--format", "jsonl", "--output", str(exported))
+    assert '"content":"ENTITY: Counter: 2"' in exported.read_text()
+    archive = room_exe.home / "room.tar.gz"
+    room_exe.ok("backup", first, "--output", str(archive))
+    room_exe.ok("compact", first)
+    room_exe.ok("destroy", first, "--force")
+    room_exe.ok("restore", str(archive))
+    assert room_exe.say(first, "what is counter value") == ["ENTITY: Counter: 2"]
+    assert room_exe.ok("fsck")[-1] == "NO DAMAGE FOUND"
+    batch = room_exe.ok("batch", typed="create\nenter {LAST_ROOM_ID}\nvalid input\nexit\n")
+    assert batch[-1] == "BATCH COMPLETE: 4 commands executed"
+    assert owner_of(room_exe)["pid"] == daemon.pid
+    assert not [line for line in daemon.log() if line["level"] in ("ERROR", "WARN")]
+
+
+def test_leaving_a_room_leaves_its_entity_alive(room_exe, daemon):
+    room = room_exe.create()
+    room_exe.say(room, "initialize counter at 1")
+    with closing(connect(daemon.socket)) as service:
+        pid = service.room(room).entity_pid
+        room_exe.say(room, "increment counter")
+        assert pid is not None
+        assert service.room(room).entity_pid == pid
+
+
+def test_without_persistence_no_daemon_is_asked(room_exe, daemon):
+    room_exe.create()
+    ended = room_exe.run("list", "--no-persist")
+    assert ended.lines == ["NO ROOMS"]
+
+
+def test_three_sessions_of_two_kinds_in_one_room_see_one_order(room_exe, daemon):
+    room = room_exe.create()
+    room_exe.say(room, "initialize counter at 0")
+    with ExitStack() as stack:
+        sessions = [stack.enter_context(room_exe.start("enter", room)) for _ in range(2)]
+        sessions.append(stack.enter_context(room_exe.start("connect")))
+        sessions[2].stdin.write(f"enter {room}\n".encode())
+        for session in sessions:
+            session.stdin.flush()
+            while session.stdout.readline() != b"ENTERING ROOM\n":
+                pass
+        for session in sessions:
+            session.stdin.write(b"increment counter\n" * 20)
+            session.stdin.flush()
+        heard = [heard_up_to(session, 60) for session in sessions]
+        for session in sessions:
+            session.communicate(b"exit\n", timeout=60)
+    assert heard == [[*range(1, 61)]] * 3
+
+
+def heard_up_to(session, last):
+    counts = []
+    while counts[-1:] != [last]:
+        line = session.stdout.readline().decode()
+        assert line.startswith("ENTITY: Counter: "), line
+        counts.append(int(line.rpartition(" ")[2]))
+    return counts
+
+
+# Where nobody serves.
+
+
+def test_an_owner_that_serves_nobody_is_told_as_such(room_exe):
+    room = room_exe.create()
+    with room_exe.start("enter", room) as holder:
+        assert holder.stdout.readline() == b"ENTERING ROOM\n"
+        refused = room_exe.run("list")
+        holder.communicate(b"exit\n", timeout=60)
+    assert refused.status == 3
+    assert refused.err.splitlines()[::2] == ["ERROR: STORE_BUSY", refused.err.splitlines()[2]]
+    assert refused.err.splitlines()[-1] == "IT SERVES NO CLIENTS"
+
+
+def test_the_socket_of_a_killed_daemon_is_in_nobodys_way(room_exe, daemon):
+    room = room_exe.create()
+    daemon.kill()
+    assert room in room_exe.ok("list")[1]
+    with DaemonExe(room_exe):
+        assert room in room_exe.ok("list")[1]
+
+
+# Daemons that commands start.
+
+
+@pytest.fixture
+def started(room_exe):
+    """Settings with which commands start a daemon; it is ended afterwards."""
+    room_exe.environ |= {"ROOM_DAEMON_ENABLED": "true", "ROOM_DAEMON_BIND": "127.0.0.1:0"}
+    yield room_exe
+    pid = owner_of(room_exe)["pid"]
+    os.kill(pid, signal.SIGTERM)
+    eventually(lambda: not (room_exe.rooms / "owner.lock").read_text())
+
+
+def test_where_it_is_enabled_the_first_command_starts_one_that_outlives_it(started):
+    room = started.create()
+    owner = owner_of(started)
+    assert os.getsid(owner["pid"]) == owner["pid"]
+    assert room in started.ok("list")[1]
+    assert owner_of(started) == owner
+    log = started.home / ".local/state/room.exe/daemon.log"
+    assert log.stat().st_mode & 0o777 == 0o600
+    eventually(lambda: '"ready"' in log.read_text())
+
+
+def test_commands_that_come_at_once_start_one_daemon(started):
+    at_once = [started.start("create") for _ in range(4)]
+    for command in at_once:
+        with command:
+            out, err = command.communicate(timeout=60)
+            assert (command.returncode, err) == (0, b""), out
+    assert len(started.ok("list")) == 5
+    owner = owner_of(started)["pid"]
+    sessions = subprocess.run(["ps", "-eo", "sid,args"], capture_output=True, text=True, check=True).stdout
+    mine = [line for line in sessions.splitlines() if line.split()[0] == str(owner)]
+    assert any("daemon" in line for line in mine)
+
+
+def test_a_daemon_that_cannot_start_is_told_by_what_it_said(room_exe):
+    room_exe.environ |= {"ROOM_DAEMON_ENABLED": "true", "ROOM_DAEMON_BIND": "0.0.0.0:0"}
+    refused = room_exe.run("list")
+    assert refused.status == 1
+    assert refused.err.startswith("ERROR: DAEMON_NOT_STARTED\nSTATUS: 2\n")
+    assert "daemon.token_file" in refused.err
+
+
+# Sessions.
+
+
+def test_session_9_by_letter(room_exe, daemon):
+    room = room_exe.create()
+    with room_exe.terminal("connect") as terminal:
+        session = terminal.expect(
+            rf"\ACONNECTING TO DAEMON: {daemon.address}\nCONNECTED\nSESSION_ID: ({SESSION})\n> \Z"
+        )[1]
+        terminal.type("create\n")
+        terminal.expect(r"ROOM CREATED: [0-9a-f]{64}\nSTATE: ACTIVE\nENTITY: INITIALIZED\n> \Z")
+        terminal.type("room.exe create\n")
+        terminal.expect(r"ROOM CREATED: [0-9a-f]{64}\nSTATE: ACTIVE\nENTITY: INITIALIZED\n> \Z")
+        terminal.type(f"enter {room}\n")
+        terminal.expect(r"\nENTERING ROOM\n> \Z")
+        terminal.type("system check\n")
+        terminal.expect(rf"\nENTITY: Operational\. Daemon mode\. Session: {session}\.\n> \Z")
+        terminal.type("exit\n")
+        terminal.expect(r"\nEXITING ROOM\nROOM STATE: IDLE\n> \Z")
+        terminal.type("disconnect\n")
+        terminal.expect(r"\nDISCONNECTING FROM DAEMON\nSESSION CLOSED\n\Z")
+        assert terminal.end() == 0
+    assert len(room_exe.ok("list")) == 4
+
+
+def test_each_client_has_a_session_of_its_own(room_exe, daemon):
+    sessions = {room_exe.ok("connect")[2] for _ in range(3)}
+    assert len(sessions) == 3
+    assert all(re.fullmatch(f"SESSION_ID: {SESSION}", line) for line in sessions)
+
+
+def test_what_fails_in_a_session_is_told_and_the_session_goes_on(room_exe, daemon):
+    typed = "bogus\nenter\ncreate 'half\ndaemon\nmigrate --to SQLITE\nlist --config x\n\nlist\n"
+    ended = room_exe.run("connect", typed=typed)
+    assert ended.status == 1
+    assert ended.err.count("ERROR: INVALID_USAGE") == 6
+    assert ended.lines[3:] == ["NO ROOMS", "DISCONNECTING FROM DAEMON", "SESSION CLOSED"]
+
+
+def test_help_and_confirmation_work_in_a_session(room_exe, daemon):
+    room = room_exe.create()
+    typed = f"help\ndestroy --help\ndestroy {room}\n{room}\nlist\n"
+    lines = room_exe.ok("connect", typed=typed)
+    assert "USAGE: room.exe [COMMAND] [OPTIONS]" in lines
+    assert "USAGE: room.exe destroy <room_id> [OPTIONS]" in lines
+    assert "ROOM TERMINATED" in lines
+    assert lines[-3] == "NO ROOMS"
+
+
+def test_a_read_only_session_changes_nothing(room_exe, daemon):
+    room = room_exe.create()
+    ended = room_exe.run("connect", "--readonly", typed=f"create\nenter {room}\nvalid input\nexit\nsuspend {room}\n")
+    assert ended.status == 1
+    assert ended.err.count("ERROR: READ_ONLY") == 2
+    assert "ERROR: ROOM_READ_ONLY" in ended.lines
+    assert room_exe.ok("list")[1:] == [f"  {room} (ACTIVE)"]
+
+
+def test_by_address_the_token_lets_in(room_exe, daemon):
+    lines = room_exe.ok("connect", daemon.address)
+    assert lines[:2] == [f"CONNECTING TO DAEMON: {daemon.address}", "CONNECTED"]
+    wrong = room_exe.home / "wrong"
+    wrong.write_text("f" * 32)
+    wrong.chmod(0o600)
+    refused = room_exe.run("connect", daemon.address, "--token-file", str(wrong))
+    assert (refused.status, refused.err.splitlines()[0]) == (1, "ERROR: CONNECTION_DENIED")
+    room_exe.environ["ROOM_DAEMON"] = daemon.address
+    assert room_exe.ok("list") == ["NO ROOMS"]
+
+
+def test_where_no_daemon_is_connecting_says_so(room_exe):
+    for words in ((), (f"127.0.0.1:{free_port()}",)):
+        refused = room_exe.run("connect", *words)
+        assert refused.status == 1
+        assert refused.lines[0].startswith("CONNECTING TO DAEMON: 127.0.0.1:")
+        assert refused.err.startswith("ERROR: CONNECTION_LOST\n")
+
+
+# The daemon goes.
+
+
+def test_clients_of_a_killed_daemon_say_so_once_with_status_1(room_exe, daemon):
+    room = room_exe.create("--timeout", "60")
+    with ExitStack() as stack:
+        waits = stack.enter_context(room_exe.start("enter", room))
+        reads = stack.enter_context(room_exe.start("enter", room))
+        waits.stdin.write(b"long running operation\n")
+        waits.stdin.flush()
+        for client in (waits, reads):
+            assert client.stdout.readline() == b"ENTERING ROOM\n"
+            assert client.stdout.readline() == b"ENTITY: Starting operation...\n"
+        daemon.kill()
+        for client in (waits, reads):
+            assert client.wait(10) == 1
+            err = client.stderr.read().decode()
+            assert err.startswith("ERROR: CONNECTION_LOST\n")
+            assert err.count("ERROR") == 1, err
+
+
+def test_who_sits_at_a_prompt_is_told_at_once_that_the_daemon_is_gone(room_exe, daemon):
+    room = room_exe.create()
+    with room_exe.terminal("connect") as terminal:
+        terminal.expect(r"\n> \Z")
+        terminal.type(f"enter {room}\n")
+        terminal.expect(r"ENTERING ROOM\n> \Z")
+        daemon.kill()
+        terminal.expect(r"ERROR: CONNECTION_LOST\n")
+        assert terminal.end() == 1
+
+
+def test_a_retry_after_the_daemons_death_doubles_nothing(room_exe, daemon):
+    room = room_exe.create()
+    with closing(connect(daemon.socket)) as service:
+        first = service.submit(room, b"initialize counter at 1", source="test", request_id="one")
+        daemon.kill()
+        with pytest.raises(ConnectionLost):
+            service.submit(room, b"increment counter", source="test", request_id="two")
+    with DaemonExe(room_exe) as again, closing(connect(again.socket)) as service:
+        assert service.submit(room, b"initialize counter at 1", source="test", request_id="one").seq == first.seq
+        receipts = [service.submit(room, b"increment counter", source="test", request_id="two") for _ in range(3)]
+        assert len({receipt.seq for receipt in receipts}) == 1
+        assert service.wait(receipts[0], 20).outcome == "OUTPUT"
+    assert room_exe.say(room, "what is counter value") == ["ENTITY: Counter: 2"]
+
+
+def test_a_terminated_client_leaves_its_rooms(room_exe, daemon):
+    room = room_exe.create()
+    with room_exe.start("enter", room) as client, closing(connect(daemon.socket)) as service:
+        assert client.stdout.readline() == b"ENTERING ROOM\n"
+        assert [occupant.read_only for occupant in service.presence(room)] == [False]
+        client.terminate()
+        assert client.wait(10) == 143
+        eventually(lambda: not service.presence(room))
