@@ -11,8 +11,9 @@ replace. `close` lets go of the owner; rooms go on there.
 
 from __future__ import annotations
 
-import socket
-import threading
+import _socket  # `socket` and `threading` cost a list of rooms half of what an interpreter's start does
+from _queue import SimpleQueue
+from _thread import RLock, allocate_lock
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -98,15 +99,15 @@ class Dial:
             wire.socket.close()
             raise
 
-    def _connected(self) -> socket.socket:
+    def _connected(self) -> _socket.socket:
         try:
             return self._unix() if "/" in self.address else self._tcp()
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise ConnectionLost(f"OWNER: {self.address}", f"REASON: {reason}") from None
 
-    def _unix(self) -> socket.socket:
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    def _unix(self) -> _socket.socket:
+        sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
         try:
             sock.settimeout(self._seconds)
             with reachable(self.address) as name:
@@ -116,7 +117,9 @@ class Dial:
             raise
         return sock
 
-    def _tcp(self) -> socket.socket:
+    def _tcp(self) -> _socket.socket:
+        import socket
+
         host, _, port = self.address.rpartition(":")
         sock = socket.create_connection((host.strip("[]"), int(port)), self._seconds)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -131,8 +134,10 @@ class RemoteService:
         self.lost = False
         self._dial = dial
         self._greeting = greeting
-        self._lock = threading.Lock()
-        self._places = threading.Semaphore(CONNECTIONS)
+        self._lock = allocate_lock()
+        self._places: SimpleQueue[None] = SimpleQueue()
+        for _ in range(CONNECTIONS):
+            self._places.put(None)
         self._idle = [wire]
         self._all = {wire}
         self._subscriptions: set[RemoteSubscription] = set()
@@ -154,6 +159,10 @@ class RemoteService:
 
     def rooms(self) -> list[RoomView]:
         return [*self._call("rooms")]
+
+    def listing(self) -> tuple[tuple[str, str], ...]:
+        """Id and state of every room, oldest first: for a tenth of what `rooms` takes."""
+        return self._call("listing")  # type: ignore[no-any-return]
 
     def room(self, room_id: RoomId) -> RoomView:
         return self._call("room", room_id)  # type: ignore[no-any-return]
@@ -276,7 +285,8 @@ class RemoteService:
 
     def _call(self, name: str, *arguments: Any, **streams: Any) -> Any:
         packed = packed_arguments(name, arguments)
-        with self._places:
+        self._places.get()
+        try:
             wire = self._take_wire()
             try:
                 answer = _Exchange(wire, **streams).run(name, packed)
@@ -287,6 +297,8 @@ class RemoteService:
                 self._abandon(wire)
                 raise
             self._give_back(wire)
+        finally:
+            self._places.put(None)
         if isinstance(answer, BackroomsError):
             raise answer
         return answer
@@ -360,7 +372,7 @@ class RemoteService:
             subscriptions, self._subscriptions = self._subscriptions, set()
         for wire in wires:
             with suppress(OSError):
-                wire.socket.shutdown(socket.SHUT_RDWR)  # whoever waits on it closes it
+                wire.socket.shutdown(_socket.SHUT_RDWR)  # whoever waits on it closes it
         for wire in idle:
             wire.socket.close()
         for subscription in subscriptions:
@@ -379,7 +391,7 @@ class RemoteSubscription:
     def __init__(self, service: RemoteService, wire: Wire, place: Cursor) -> None:
         self._service = service
         self._wire = wire
-        self._reading = threading.RLock()
+        self._reading = RLock()
         self._closed = False
         self._left = False
         """Whether its user has closed it; otherwise it ended with the service."""
@@ -418,7 +430,7 @@ class RemoteSubscription:
         """Close the connection; who reads from it is woken and has let go of it by then."""
         self._closed = True
         with suppress(OSError):
-            self._wire.socket.shutdown(socket.SHUT_RDWR)
+            self._wire.socket.shutdown(_socket.SHUT_RDWR)
         with self._reading:
             self._wire.socket.close()
 

@@ -209,6 +209,9 @@ class Connection:
 
     # Verbs that are more than a call.
 
+    def _listing(self) -> Any:
+        return [(view.record.id, str(view.record.state)) for view in self._server.service.rooms()]
+
     def _enter(self, *, room_id: Any, read_only: bool) -> Any:
         return self._server.sessions.enter(self._require_session(), room_id, read_only=read_only)
 
@@ -263,6 +266,7 @@ _OWN: dict[str, Any] = {
     "enter": Connection._enter,  # noqa: SLF001 - the table is this class's own
     "leave": Connection._leave,  # noqa: SLF001
     "submit": Connection._submit,  # noqa: SLF001
+    "listing": Connection._listing,  # noqa: SLF001
     "status": Connection._status,  # noqa: SLF001
     "wait": Connection._wait,  # noqa: SLF001
 }

@@ -36,7 +36,7 @@ class Found:
 
 def directory(settings: Settings) -> Path:
     """Of the configured store: its owner lock, control socket and token."""
-    from backrooms_tui.persistence.opening import store_directory
+    from backrooms_tui.persistence.owner_lock import store_directory
 
     return store_directory(store_root(settings), settings.persistence.backend)
 
@@ -46,8 +46,7 @@ def find(settings: Settings, environ: Mapping[str, str] = os.environ) -> Found |
     named = environ.get(VARIABLE)
     if named:
         return Found(named, None if "/" in named else _token(settings), named=True)
-    from backrooms_tui.persistence.opening import LOCK
-    from backrooms_tui.persistence.owner_lock import read_owner
+    from backrooms_tui.persistence.owner_lock import LOCK, read_owner
 
     owner = read_owner(directory(settings) / LOCK)
     if owner is None or owner.socket is None:

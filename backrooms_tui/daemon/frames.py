@@ -15,7 +15,7 @@ from msgpack import Packer, unpackb
 
 TYPE_CHECKING = False  # clients start fast: `typing` is there already, `socket` need not be
 if TYPE_CHECKING:
-    from socket import socket
+    from _socket import socket
 
 MAX_FRAME = 1024 * 1024
 """Bytes of a frame's msgpack."""

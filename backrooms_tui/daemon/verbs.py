@@ -1,6 +1,7 @@
 """The verbs of the control protocol: one table, read by both sides and by docs/DAEMON_PROTOCOL.md.
 
-Each is a method of `RoomService` with its arguments in order. Kinds are those of `values`. A session that was opened
+Each is a method of `RoomService` with its arguments in order; `listing` alone is not: the id and the state of every
+room, for who wants no more. Kinds are those of `values`. A session that was opened
 to look only is refused every verb that changes something.
 """
 
@@ -43,6 +44,7 @@ class Verb:
 VERBS = {
     "resolve": Verb("handle:line", "room"),
     "rooms": Verb("", "[RoomView]"),
+    "listing": Verb("", "[[text]]"),
     "room": Verb("room_id:room", "RoomView"),
     "create": Verb("config:RoomConfig", "RoomView", changes=True),
     "await_entity": Verb("room_id:room timeout:seconds?", "RoomView", changes=True),

@@ -9,13 +9,11 @@ from backrooms_tui.config.settings import PersistenceSettings
 from backrooms_tui.model.errors import ConfigInvalid
 from backrooms_tui.model.value import value
 
-from .owner_lock import OwnerLock
+from .owner_lock import LOCK, OwnerLock, store_directory
 from .private_files import private_directory
 from .row_store import RowStore
 from .rows import Rows
 from .witness import NoWitness, WitnessKeeper
-
-LOCK = "owner.lock"
 
 
 @value
@@ -88,14 +86,6 @@ def open_store(
 
         return store_over(rows, witness, lock)
     return RowStore(rows, witness, lock)
-
-
-def store_directory(root: Path, backend: str) -> Path:
-    """The directory of a store: its lock, its witness, its control socket.
-
-    Seed 000 gives SQLITE a file, `rooms.db`: what stands beside the database is then in `rooms.db.d`.
-    """
-    return root.with_name(f"{root.name}.d") if backend == "SQLITE" and root.suffix == ".db" else root
 
 
 def _sqlite(root: Path, new: bool, options: StoreOptions) -> Rows:  # noqa: ARG001 - the contract's

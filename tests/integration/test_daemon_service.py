@@ -39,7 +39,13 @@ def ask(service, room, text, **options):
 def test_every_verb_of_the_service_is_one_of_the_protocol_and_of_the_client():
     verbs = {name for name, _ in inspect.getmembers(RoomService, inspect.isfunction) if not name.startswith("_")}
     assert {name for name in verbs if hasattr(RemoteService, name)} == verbs
-    assert set(VERBS) == verbs - {"close", "resume_pending"}
+    assert set(VERBS) - {"listing"} == verbs - {"close", "resume_pending"}
+
+
+def test_a_listing_is_the_ids_and_states_of_the_rooms(served, client):
+    rooms = [served.room() for _ in range(3)]
+    served.service.suspend(rooms[1], by="t")
+    assert client.listing() == ((rooms[0], "ACTIVE"), (rooms[1], "SUSPENDED"), (rooms[2], "ACTIVE"))
 
 
 def test_a_room_lives_its_life_through_a_client_as_it_would_here(served, client):
