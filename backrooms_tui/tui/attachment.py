@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from backrooms_tui.model.errors import BackroomsError, ConnectionLost, ReadOnly
 from backrooms_tui.model.events import Event
+from backrooms_tui.model.units import NS
 from backrooms_tui.model.value import value
 from backrooms_tui.service import RoomService
 
@@ -42,8 +43,8 @@ class Outage:
     """Why, or why the last try failed."""
     attempt: int
     """Number of the next try, from 1."""
-    due: float
-    """When that is made, by the monotonic clock."""
+    due: int
+    """When that is made: nanoseconds since the epoch."""
     delay: float
     """Seconds from the last try to it."""
     session: str
@@ -150,7 +151,7 @@ class Attachment:
         while wanted() and not self._closed:
             attempt += 1
             delay = self._delay(attempt)
-            self._tell(Outage(since, error, attempt, time.monotonic() + delay, delay, session))
+            self._tell(Outage(since, error, attempt, self._clock() + int(delay * NS), delay, session))
             self._nudge.wait(delay)
             self._nudge.clear()
             if self._closed or not wanted():

@@ -101,10 +101,9 @@ class Desk:
 
     def block_input(self) -> None:
         """Have the input box refuse what cannot be sent, or send again."""
-        box = self._screen.input_box
-        if box is not None:
+        if self._screen.input_box is not None:
             words = "CONNECTION LOST" if self.offline else "READ-ONLY" if self.attachment.read_only else None
-            box.block(words)
+            self._screen.input_box.block(words)
 
     def resume_pending(self) -> None:
         """Let the inputs that an earlier owner left behind run, and have entities ready to start."""
@@ -302,6 +301,8 @@ class Desk:
         for room_id in [tab.room_id for tab in self.tabs if self.rooms.view(tab.room_id) is None]:
             self._gone(room_id)
         self._screen.browser.loaded()
+        if self.tabs.entered:
+            self._screen.call_later(self._show_input, focus=False)  # its queue and turn may be others
         self._peek()
         self.paint()
         then()

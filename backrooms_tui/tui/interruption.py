@@ -6,7 +6,6 @@ kept, and inputs that nobody answered are told to the new connection under their
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -115,10 +114,8 @@ class Interruption:
             self._screen.show_lost(1, lambda _size: (folded_row(outage, keymap),))
             return
         kept = Kept(self._screen.unsent(), self._outbox.in_doubt)
-        now, left = self._desk.clock(), outage.due - time.monotonic()
-        self._screen.show_lost(
-            LINES, lambda size: lost_rows(outage, kept, keymap, now=now, left=left, width=size.width)
-        )
+        now = self._desk.clock()
+        self._screen.show_lost(LINES, lambda size: lost_rows(outage, kept, keymap, now=now, width=size.width))
 
     def _write_drafts(self) -> None:
         """A copy for people; the file that the next console reads is written, too."""

@@ -31,8 +31,8 @@ class Kept:
     """Sent, and nobody answered."""
 
 
-def lost_rows(outage: Outage, kept: Kept, keymap: Keymap, *, now: int, left: float, width: int) -> tuple[Row, ...]:
-    """The whole banner. `now` is nanoseconds since the epoch, `left` seconds until the next try."""
+def lost_rows(outage: Outage, kept: Kept, keymap: Keymap, *, now: int, width: int) -> tuple[Row, ...]:
+    """The whole banner; `now` is nanoseconds since the epoch."""
     reason = "  ".join(outage.error.details) or outage.error.code
     session = f"   SESSION {outage.session} WILL BE REPLACED" if outage.session else ""
     return (
@@ -41,7 +41,7 @@ def lost_rows(outage: Outage, kept: Kept, keymap: Keymap, *, now: int, left: flo
         _inside(
             row("ROOMS KEEP WHAT THEY ACCEPTED. ", ink("warn", f"DISPLAYED STATE IS {_age(outage, now)} OLD.")), width
         ),
-        _inside(row(*_retry(outage, left), foreign("dim", session)), width),
+        _inside(row(*_retry(outage, (outage.due - now) / NS), foreign("dim", session)), width),
         _inside(row(ink("warn" if kept.in_doubt else "", _unsent(kept))), width),
         _inside(_keys(keymap), width),
         bottom_rule(row(), row(), width, heavy=True),

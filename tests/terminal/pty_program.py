@@ -14,12 +14,15 @@ import sys
 import termios
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
 import pyte
+import pytest
 from support import ROOT, eventually
 
+PROGRAM = (sys.executable, "-m", "backrooms_tui")
 ENVIRONMENT = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8", "TEXTUAL_FPS": "60"}
 
 # Sequences that the console may write: cursor, colours, modes, questions, keyboard protocol, pointer shape, title. The title may
@@ -47,7 +50,14 @@ def stray_bytes(written: bytes) -> list[str]:
 class PtyProgram:
     """`room.exe` on a pty of its own, as session leader; the terminal it started with is remembered."""
 
-    def __init__(self, home: Path, *arguments: str, size: tuple[int, int] = (120, 40), **environ: str) -> None:
+    def __init__(
+        self,
+        home: Path,
+        *arguments: str,
+        size: tuple[int, int] = (120, 40),
+        program: Sequence[str] = PROGRAM,
+        **environ: str,
+    ) -> None:
         self.written = bytearray()
         self._screen = pyte.Screen(*size)
         self._stream = pyte.ByteStream(self._screen)
@@ -57,7 +67,7 @@ class PtyProgram:
         self.modes_before = termios.tcgetattr(self._slave)
         env = {"PATH": os.environ["PATH"], "HOME": str(home), **ENVIRONMENT, **environ}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "backrooms_tui", *arguments],
+            [*program, *arguments],
             stdin=self._slave,
             stdout=self._slave,
             stderr=self._slave,
@@ -105,7 +115,10 @@ class PtyProgram:
             return "\n".join(line.rstrip() for line in self._screen.display)
 
     def sees(self, text: str, *, within: float = 20.0) -> None:
-        eventually(lambda: text in self.text(), within=within)
+        try:
+            eventually(lambda: text in self.text(), within=within)
+        except pytest.fail.Exception:
+            pytest.fail(f"{text!r} never came:\n{self.text()}")
 
     def mark(self) -> int:
         """Where the output stands now."""

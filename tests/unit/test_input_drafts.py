@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backrooms_tui.tui.input.drafts import MAX_BYTES, MAX_HISTORY, Drafts
+from backrooms_tui.tui.input.drafts import MAX_BYTES, MAX_HISTORY, Doubt, Drafts
 from backrooms_tui.tui.input.pace import STORM, Pace
 from backrooms_tui.tui.input.recall import Recall
 
@@ -34,12 +34,54 @@ def test_drafts_and_histories_come_back(path):
 
 
 def test_the_file_is_private_whatever_the_umask(path):
+    drafts = Drafts()
+    drafts.keep(A, "x")
     old = os.umask(0)
     try:
-        Drafts().save(path)
+        drafts.save(path)
     finally:
         os.umask(old)
     assert (stat.S_IMODE(path.stat().st_mode), stat.S_IMODE(path.parent.stat().st_mode)) == (0o600, 0o700)
+
+
+def test_two_consoles_keep_each_others_drafts(path):
+    first, second = Drafts.load(path), Drafts.load(path)
+    first.keep(A, "of the first")
+    second.keep(B, "of the second")
+    second.sent(B, "said")
+    first.save(path)
+    second.save(path)
+    again = Drafts.load(path)
+    assert (again.draft(A), again.draft(B), again.history(B)) == ("of the first", "of the second", ("said",))
+    third, fourth = Drafts.load(path), Drafts.load(path)
+    third.sent(A, "one of the third")
+    third.save(path)
+    fourth.keep(A, "of the fourth")
+    fourth.sent(A, "one of the fourth")
+    fourth.save(path)
+    both = Drafts.load(path)
+    assert (both.draft(A), both.history(A)) == ("of the fourth", ("one of the third", "one of the fourth"))
+    again.forget(A)
+    again.save(path)
+    second.keep(B, "of the second, longer")
+    second.save(path)
+    assert (Drafts.load(path).draft(A), Drafts.load(path).draft(B)) == ("", "of the second, longer")
+
+
+def test_an_input_in_doubt_keeps_its_id_until_it_is_settled(path):
+    drafts = Drafts()
+    drafts.doubt(A, "id-1", Doubt("first\nline", 7))
+    drafts.doubt(A, "id-2", Doubt("second", 8))
+    drafts.keep(A, "typed since")
+    drafts.save(path)
+    again = Drafts.load(path)
+    assert again.in_doubt(A) == {"id-1": Doubt("first\nline", 7), "id-2": Doubt("second", 8)}
+    assert again.draft(A) == "typed since"
+    assert "OUTCOME UNKNOWN:\nfirst\nline" in again.as_text()
+    again.settle(A, "id-1")
+    again.settle(A, "never heard of")
+    again.save(path)
+    assert [*Drafts.load(path).in_doubt(A)] == ["id-2"]
 
 
 def test_nothing_is_written_when_nothing_changed(path):

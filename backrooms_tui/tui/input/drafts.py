@@ -1,7 +1,8 @@
 """Each room's unsent draft and the inputs sent before it, kept in one private file of bounded size.
 
 A draft is the operator's work: it survives leaving the room, the console and a lost connection. A file that cannot
-be read is an empty one; it is never a reason not to start.
+be read is an empty one; it is never a reason not to start. An operator may have several consoles: each writes only
+what was typed in it.
 """
 
 from __future__ import annotations
@@ -42,55 +43,42 @@ class RoomDraft:
     """By request id: what was sent and never answered, oldest first."""
 
 
+@dataclass(slots=True)
+class _Since:
+    """What changed about a room since the file was read or written."""
+
+    drafted: bool = False
+    said: list[str] = field(default_factory=list)
+    doubts: dict[str, Doubt | None] = field(default_factory=dict)
+    """None: settled."""
+
+
 class Drafts:
     """All rooms' drafts, the least recently touched first. Belongs to one thread."""
 
-    def __init__(self) -> None:
-        self._rooms: dict[str, RoomDraft] = {}
-        self._saved: bytes | None = None
+    def __init__(self, rooms: dict[str, RoomDraft] | None = None) -> None:
+        self._rooms = rooms or {}
+        self._since: dict[str, _Since] = {}
+        self._forgotten: set[str] = set()
 
     @classmethod
     def load(cls, path: Path) -> Drafts:
         """Read what `save` wrote; empty when there is none, or it is damaged or not ours."""
-        drafts = cls()
-        try:
-            data = read_private(path, limit=MAX_BYTES)
-            for room_id, room in json.loads(data or b"{}").items():
-                drafts._admit(room_id, room)
-        except (OSError, ValueError, AttributeError, RecursionError, BackroomsError):
-            return cls()
-        return drafts
-
-    def _admit(self, room_id: str, room: dict[str, Any]) -> None:
-        draft, history = room.get("draft", ""), room.get("history", [])
-        texts = isinstance(draft, str) and isinstance(history, list) and all(isinstance(text, str) for text in history)
-        if not texts or len(room_id) != ID_LENGTH:
-            raise ValueError("not a draft")
-        in_doubt = {key: Doubt(text, at) for key, (text, at) in room.get("in_doubt", {}).items()}
-        if not all(isinstance(doubt.text, str) and type(doubt.at) is int for doubt in in_doubt.values()):
-            raise ValueError("not a draft")
-        self._rooms[room_id] = RoomDraft(draft, history[-MAX_HISTORY:], in_doubt)
+        return cls(_read(path))
 
     def save(self, path: Path) -> None:
-        """Write all of it, 0600, atomically; nothing when nothing changed. Raises UnsafePath, StoreFailed, OSError."""
-        data = self._encode()
-        if data != self._saved:
-            private_directory(path.parent)
-            replace_private(path, data)
-            self._saved = data
-
-    def _encode(self) -> bytes:
-        rooms = {room_id: _plain(room) for room_id, room in self._rooms.items()}
-        data = _json(rooms)
-        for room_id in list(rooms):  # oldest first
-            if len(data) <= MAX_BYTES:
-                return data
-            rooms[room_id]["history"] = []
-            data = _json(rooms)
-        while len(data) > MAX_BYTES:
-            del rooms[next(iter(rooms))]
-            data = _json(rooms)
-        return data
+        """Write what changed into what is there now, 0600, atomically. Raises UnsafePath, StoreFailed, OSError."""
+        if not self._since and not self._forgotten:
+            return
+        rooms = _read(path)
+        for room_id in self._forgotten:
+            rooms.pop(room_id, None)
+        for room_id, since in self._since.items():
+            rooms[room_id] = _merged(rooms.pop(room_id, RoomDraft()), since, self.draft(room_id))
+        private_directory(path.parent)
+        replace_private(path, _encoded(rooms))
+        self._since.clear()
+        self._forgotten.clear()
 
     def draft(self, room_id: str) -> str:
         room = self._rooms.get(room_id)
@@ -117,41 +105,96 @@ class Drafts:
         room = self._rooms.get(room_id)
         return tuple(room.history) if room is not None else ()
 
-    def keep(self, room_id: str, draft: str) -> None:
-        """Remember what is typed and not sent."""
-        if draft or room_id in self._rooms:
-            self._touch(room_id).draft = draft
-
-    def sent(self, room_id: str, text: str) -> None:
-        """Put an accepted input into the history; the same text twice in a row is one."""
-        history = self._touch(room_id).history
-        if text.strip() and len(text) <= _MAX_HISTORY_TEXT and history[-1:] != [text]:
-            history.append(text)
-            del history[:-MAX_HISTORY]
-
-    def doubt(self, room_id: str, request_id: str, doubt: Doubt) -> None:
-        """Remember an input that was sent and not answered, and under which id."""
-        self._touch(room_id).in_doubt[request_id] = doubt
-
     def in_doubt(self, room_id: str) -> dict[str, Doubt]:
         """By request id, oldest first."""
         room = self._rooms.get(room_id)
         return dict(room.in_doubt) if room is not None else {}
 
+    def keep(self, room_id: str, draft: str) -> None:
+        """Remember what is typed and not sent."""
+        if draft != self.draft(room_id):
+            room, since = self._touch(room_id)
+            room.draft, since.drafted = draft, True
+
+    def sent(self, room_id: str, text: str) -> None:
+        """Put an accepted input into the history; the same text twice in a row is one."""
+        room, since = self._touch(room_id)
+        for history in (room.history, since.said):
+            _add(history, text)
+
+    def doubt(self, room_id: str, request_id: str, doubt: Doubt) -> None:
+        """Remember an input that was sent and not answered, and under which id."""
+        room, since = self._touch(room_id)
+        room.in_doubt[request_id] = since.doubts[request_id] = doubt
+
     def settle(self, room_id: str, request_id: str) -> None:
         """It is known now what became of the input."""
-        room = self._rooms.get(room_id)
-        if room is not None:
-            room.in_doubt.pop(request_id, None)
+        if request_id in self.in_doubt(room_id):
+            room, since = self._touch(room_id)
+            del room.in_doubt[request_id]
+            since.doubts[request_id] = None
 
     def forget(self, room_id: str) -> None:
         """The room was destroyed: every trace of it goes."""
         self._rooms.pop(room_id, None)
+        self._since.pop(room_id, None)
+        self._forgotten.add(room_id)
 
-    def _touch(self, room_id: str) -> RoomDraft:
+    def _touch(self, room_id: str) -> tuple[RoomDraft, _Since]:
         room = self._rooms.pop(room_id) if room_id in self._rooms else RoomDraft()
-        self._rooms[room_id] = room
-        return room
+        since = self._since.pop(room_id) if room_id in self._since else _Since()
+        self._rooms[room_id], self._since[room_id] = room, since
+        return room, since
+
+
+def _merged(there: RoomDraft, since: _Since, draft: str) -> RoomDraft:
+    """What the file holds of a room, with what changed here."""
+    if since.drafted:
+        there.draft = draft
+    for text in since.said:
+        _add(there.history, text)
+    there.in_doubt |= {key: doubt for key, doubt in since.doubts.items() if doubt is not None}
+    for key in (key for key, doubt in since.doubts.items() if doubt is None):
+        there.in_doubt.pop(key, None)
+    return there
+
+
+def _add(history: list[str], text: str) -> None:
+    if text.strip() and len(text) <= _MAX_HISTORY_TEXT and history[-1:] != [text]:
+        history.append(text)
+        del history[:-MAX_HISTORY]
+
+
+def _read(path: Path) -> dict[str, RoomDraft]:
+    try:
+        data = read_private(path, limit=MAX_BYTES)
+        return {room_id: _admitted(room_id, room) for room_id, room in json.loads(data or b"{}").items()}
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError, BackroomsError):
+        return {}
+
+
+def _admitted(room_id: str, room: dict[str, Any]) -> RoomDraft:
+    draft, history = room.get("draft", ""), room.get("history", [])
+    in_doubt = {key: Doubt(text, at) for key, (text, at) in room.get("in_doubt", {}).items()}
+    texts = isinstance(draft, str) and isinstance(history, list) and all(isinstance(text, str) for text in history)
+    doubts = all(isinstance(doubt.text, str) and type(doubt.at) is int for doubt in in_doubt.values())
+    if not texts or not doubts or len(room_id) != ID_LENGTH:
+        raise ValueError("not a draft")
+    return RoomDraft(draft, history[-MAX_HISTORY:], in_doubt)
+
+
+def _encoded(drafts: dict[str, RoomDraft]) -> bytes:
+    rooms = {room_id: _plain(room) for room_id, room in drafts.items()}
+    data = _json(rooms)
+    for room_id in list(rooms):  # oldest first
+        if len(data) <= MAX_BYTES:
+            return data
+        rooms[room_id]["history"] = []
+        data = _json(rooms)
+    while len(data) > MAX_BYTES:
+        del rooms[next(iter(rooms))]
+        data = _json(rooms)
+    return data
 
 
 def _plain(room: RoomDraft) -> dict[str, Any]:

@@ -159,6 +159,10 @@ class Document:
     def _learn(self, page: Page) -> None:
         self._remember(page.inputs)
         self._ended = max(self._ended, page.ended)
+        if self.live.turn[0] <= self._ended:  # its end was not heard of: memory has what it said
+            self.live.begin(self._ended, 0)
+        if self.running is not None and self.running.seq <= self._ended:
+            self.running = None
         if page.high > self._last:
             self._last, self.last_seq = page.high, page.last_seq
 

@@ -1,0 +1,86 @@
+"""The console through a real ssh connection: what an operator far away sees, and what is left when the line drops."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from daemon_program import DaemonProgram
+from pty_program import ENVIRONMENT, PROGRAM, PtyProgram, room_exe
+from ssh_server import SshServer
+from support import ROOT, eventually
+
+pytestmark = [pytest.mark.terminal, pytest.mark.timeout(180)]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    place = tmp_path / "op"
+    place.mkdir(mode=0o700)
+    return place
+
+
+@pytest.fixture
+def daemon(home: Path) -> Iterator[DaemonProgram]:
+    with DaemonProgram(home) as running:
+        yield running
+
+
+@pytest.fixture
+def ssh(need_tool: Callable[[str], str], tmp_path: Path) -> Iterator[SshServer]:
+    with SshServer(need_tool("sshd"), need_tool("ssh"), need_tool("ssh-keygen"), tmp_path / "ssh") as server:
+        yield server
+
+
+def dial(ssh: SshServer, home: Path, *words: str) -> PtyProgram:
+    """A console in a terminal of its own, over ssh."""
+    env = {"HOME": str(home), "PATH": os.environ["PATH"], **ENVIRONMENT}
+    settings = [f"{name}={shlex.quote(value)}" for name, value in env.items()]
+    command = " ".join(["cd", str(ROOT), "&&", "exec", "env", *settings, *map(shlex.quote, (*PROGRAM, *words))])
+    return PtyProgram(home, command, program=ssh.words)
+
+
+def test_a_line_that_drops_detaches_the_console_and_a_new_one_shows_everything(
+    daemon: DaemonProgram, ssh: SshServer, home: Path
+) -> None:
+    room_exe(home, "create")
+    with dial(ssh, home) as far, PtyProgram(home) as near:
+        far.sees("CONNECTED s_")
+        far.send("\r")
+        far.sees("B / 65536")
+        far.send("remember value: 42\r")
+        far.sees("ENTITY: Stored.")
+        near.sees("ENTITY: Stored.")
+        near.send("\r")
+        near.sees("HERE ")
+        far.send("half a thought")
+        far.sees("14 B / 65536")
+        for connection in ssh.children():
+            os.kill(connection, signal.SIGKILL)
+        far.wait()
+        near.send("remember other: 43\r")
+        eventually(lambda: near.text().count("ENTITY: Stored.") == 2)
+        eventually(lambda: "HERE " not in near.text().replace("HERE    ", ""), within=20)
+        near.send("\x11")
+        assert near.wait() == 0
+        eventually(lambda: b"DETACHED. " in near.written.rpartition(b"\x1b[?1049l")[2])
+    eventually(lambda: "half a thought" in drafts(home))
+    with dial(ssh, home) as again:
+        again.sees("remember other: 43")
+        again.send("\r")
+        again.sees("half a thought")
+        again.send("\x15recall value\r")
+        again.sees("ENTITY: 42")
+        again.send("\x1bq")
+        assert again.wait() == 0
+        eventually(lambda: b"DETACHED. 0 ROOMS ACTIVE." in again.written)
+    assert daemon.process.poll() is None
+
+
+def drafts(home: Path) -> str:
+    path = home / ".local/state/room.exe/drafts.json"
+    return path.read_text() if path.exists() else ""
