@@ -31,9 +31,10 @@ from .archive_rows import Block, blocks
 from .archive_tar import invalid
 from .columns import ColumnarRows, Columns
 from .damage import DamageFound
+from .entry_bodies import FullEntry
 from .exporting import Pace
 from .store import MemoryRow
-from .walking import LAST_TIME, Chunk, FullEntry, stretch_of, walk_bites
+from .walking import LAST_TIME, Chunk, stretch_of, walk_bites
 
 MAX_MEMORY = 2 * MAX_ROOM_MEMORY
 """Bytes: a turn may say more than fits before old memory is compressed, but never twice as much."""

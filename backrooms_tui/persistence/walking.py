@@ -13,15 +13,13 @@ from collections.abc import Iterable, Iterator
 from operator import itemgetter, lt
 from typing import Any, NamedTuple
 
-import msgspec
-
 from backrooms_tui.model.entries import EntryType, Tail
 from backrooms_tui.model.room import RoomRecord
 
 from . import keys
 from .columns import Columns, bites_of
 from .damage import corrupted
-from .records import ENTRY, HEADER, Damaged, UnstorableEntry, decode_entry, require_json_like, unframe_all
+from .records import ENTRY, HEADER, Damaged, unframe_all
 from .segments import bodies_of, is_segment
 from .store import MemoryRow
 
@@ -35,28 +33,6 @@ _body = itemgetter(slice(HEADER, None))
 """Of a record. What is mapped over a million takes two thirds of a comprehension."""
 _items = itemgetter(slice(1, -5))
 """Of a body: what the chain runs over."""
-
-
-class RawEntry(msgspec.Struct, array_like=True, forbid_unknown_fields=True, gc=False):
-    """An entry's body. Its metadata has not been looked at: checksums say that it is as it was written."""
-
-    seq: int
-    timestamp: int
-    type: int
-    content: str
-    metadata: msgspec.Raw
-    chain: int
-
-
-class FullEntry(msgspec.Struct, array_like=True, forbid_unknown_fields=True, gc=False):
-    """An entry's body, all of it proven to be what an entry may hold."""
-
-    seq: int
-    timestamp: int
-    type: int
-    content: str
-    metadata: dict[str, str | int | float | bool | None]
-    chain: int
 
 
 Chunk = tuple[Columns, list[bytes], list[Any]]
@@ -152,32 +128,6 @@ def _cut(bite: Columns) -> Iterator[Columns]:
     yield bite.cut(start, len(bite.records))
 
 
-_decode_raw = msgspec.msgpack.Decoder(RawEntry).decode
-_decode_flat = msgspec.msgpack.Decoder(FullEntry).decode
-
-
-def _entries(bodies: list[bytes], *, full: bool) -> list[Any]:
-    """Raises Damaged."""
-    try:
-        return list(map(_decode_flat if full else _decode_raw, bodies))
-    except msgspec.ValidationError:
-        if full:
-            return list(map(_decode_slowly, bodies))
-        raise Damaged("CHECKSUM_MISMATCH", HEADER) from None
-    except msgspec.MsgspecError:
-        raise Damaged("CHECKSUM_MISMATCH", HEADER) from None
-
-
-def _decode_slowly(body: bytes) -> FullEntry:
-    """Metadata with containers or large integers in it is rare."""
-    entry, tail = decode_entry(body)
-    try:
-        require_json_like(entry.metadata)
-    except UnstorableEntry:
-        raise Damaged("CHECKSUM_MISMATCH", HEADER) from None
-    return FullEntry(entry.seq, entry.timestamp, entry.type, entry.content, entry.metadata, tail.chain)
-
-
 class _Walker:
     """Where a walk is, and what must come next."""
 
@@ -218,7 +168,7 @@ class _Walker:
         """Check rows as a whole; None when something is wrong with them. Comprehensions, for their speed."""
         try:
             bodies = self._bodies(run)
-            entries = _entries(bodies, full=self._full)
+            entries = self._decoded(bodies)
         except Damaged:
             return None
         seq, times = self._last.seq, [entry.timestamp for entry in entries]
@@ -235,6 +185,12 @@ class _Walker:
             return None
         self._last = end
         return run, bodies, entries
+
+    def _decoded(self, bodies: list[bytes]) -> list[Any]:
+        """Raises Damaged."""
+        from .entry_bodies import decoded  # what is proven needs no decoder, and a start no msgspec
+
+        return decoded(bodies, full=self._full)
 
     def _bodies(self, run: Columns) -> list[bytes]:
         rows = run.records
@@ -273,7 +229,7 @@ class _Walker:
 
     def _next(self, body: bytes) -> Any:
         """The entry that comes next. Raises Damaged."""
-        (entry,) = _entries([body], full=self._full)
+        (entry,) = self._decoded([body])
         if entry.seq != self._last.seq + 1 or not self._last.timestamp < entry.timestamp <= LAST_TIME:
             raise Damaged("SEQUENCE_GAP", 0)
         if entry.type not in _TYPES:
