@@ -39,7 +39,7 @@ class Entry:
 def read_store(root: Path, copy: Path, backend: str, socket: str) -> dict[str, list[Entry]]:
     """Entries of every room, by room id, in order. Raises AssertionError for anything out of order or damaged."""
     if backend != "REDIS":
-        shutil.copytree(root, copy)
+        shutil.copytree(root, copy, ignore=shutil.ignore_patterns("control.sock"))
     try:
         read = {"LEVELDB": leveldb, "FILESYSTEM": files, "SQLITE": sqlite}
         records = redis(socket) if backend == "REDIS" else read[backend](copy)
