@@ -265,7 +265,7 @@ class Shell:
         """Logs and spans of what the command does itself, where somebody has asked for them."""
         from backrooms_tui.observability import start_command
 
-        watch = start_command(settings, verbose=self.options.verbose, screen=self._on_screen)
+        watch = start_command(settings, verbose=self.options.verbose, screen=self._on_screen, persist=self.persist)
         try:
             yield watch
         finally:

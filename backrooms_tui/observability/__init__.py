@@ -31,12 +31,13 @@ def start(settings: Settings) -> Watch:
     return Watch(settings)
 
 
-def start_command(settings: Settings, *, verbose: bool, screen: bool = False) -> Watch | None:
+def start_command(settings: Settings, *, verbose: bool, screen: bool = False, persist: bool = True) -> Watch | None:
     """Watch a command that owns the store for its own time; None when nobody asked for it.
 
     Sessions are quiet: settings in files are the daemon's, unless they name a log file. For one run `--verbose` or
     `ROOM_LOGGING_LEVEL` asks for lines on stderr; for a console (`screen`), whose screen that would be, in a file.
-    Traces are exported whoever the owner is.
+    Traces are exported whoever the owner is. Without `persist` the start and the end are not told of, as in the seed's
+    Local Development.
     """
     logging = settings.logging
     asked = verbose or settings.sources.get("logging.level", "").startswith("ROOM_")
@@ -44,4 +45,4 @@ def start_command(settings: Settings, *, verbose: bool, screen: bool = False) ->
         return None
     from .watch import Watch, command_settings
 
-    return Watch(command_settings(settings, asked=asked, screen=screen))
+    return Watch(command_settings(settings, asked=asked, screen=screen), announced=persist)

@@ -35,8 +35,10 @@ class Service(Watched, Protocol):
 class Watch:
     """See the package. Thread-safe, but for `attach`, `reload` and `close`, which are the owner's own."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, announced: bool = True) -> None:
+        """`announced`: the log tells of the owner's own start, store and end."""
         self._settings = settings
+        self._announced = announced
         self.log = Log(planned(settings.logging))
         self.hide(settings.persistence.password)
         self._metrics = Metrics()
@@ -48,7 +50,7 @@ class Watch:
         self._page = (float("-inf"), b"")
         self._fan_out = FanOut()
         self._closing = threading.Lock()
-        self.log.line(Level.INFO, "room.exe starting", version=__version__)
+        self._announce("room.exe starting", version=__version__)
         self._trace(settings.tracing)
 
     @property
@@ -61,8 +63,8 @@ class Watch:
         self._service = service
         self._connections = connections
         facts, rooms = service.store_facts(), service.rooms()
-        self.log.line(Level.INFO, "persistence", backend=facts.backend, path=facts.path)
-        self.log.line(Level.INFO, "loaded rooms", count=len(rooms))
+        self._announce("persistence", backend=facts.backend, path=facts.path)
+        self._announce("loaded rooms", count=len(rooms))
         for warning in service.status().warnings:
             self.log.line(Level.WARN, warning)
 
@@ -108,8 +110,12 @@ class Watch:
         self._fan_out.watch(())
         if self._tracing is not None:
             self._tracing.close()
-        self.log.line(Level.INFO, "room.exe stopped")
+        self._announce("room.exe stopped")
         self.log.close()
+
+    def _announce(self, message: str, **fields: object) -> None:
+        if self._announced:
+            self.log.line(Level.INFO, message, **fields)
 
     def _trace(self, settings: TracingSettings) -> None:
         if self._tracing is not None:
