@@ -75,7 +75,9 @@ def test_a_line_that_drops_detaches_the_console_and_a_new_one_shows_everything(
         again.sees("half a thought")
         again.send("\x15recall value\r")
         again.sees("ENTITY: 42")
-        again.send("\x1bq")
+        again.send("\x1b")
+        again.sees("q DETACH")
+        again.send("q")
         assert again.wait() == 0
         eventually(lambda: b"DETACHED. 0 ROOMS ACTIVE." in again.written)
     assert daemon.process.poll() is None

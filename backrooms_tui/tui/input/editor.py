@@ -111,12 +111,20 @@ class Editor(TextArea, inherit_bindings=False):
             self._hold_enter()
         elif not self._command(event.key):
             self._insert_gathered()
-            return
+            if not await self._bound(event.key):
+                return
         event.stop()
         event.prevent_default()
 
     def _is_text(self, event: events.Key) -> bool:
         return event.is_printable or (event.key == "tab" and self._pace.storm)
+
+    async def _bound(self, key: str) -> bool:
+        """Do what a key is bound to now: in its turn it would come after text that was typed ahead."""
+        bindings = self._bindings.key_to_bindings.get(key)
+        if bindings:
+            await self.run_action(bindings[0].action)
+        return bool(bindings)
 
     def _command(self, key: str) -> bool:
         """Do what a key that is not text asks for; False leaves it to the bindings."""
