@@ -55,6 +55,12 @@ class Tenancy:
             if room.foreign or not self._fleet.holds(room.id):
                 self._part(room)
                 self._engine.committer.carry_out(lambda: self._settle(room, self._fleet.hold(room.id)))
+            else:
+                return
+        self._go_on(room)
+
+    def _go_on(self, room: LiveRoom) -> None:
+        """Work on what waits in a room that has just been taken."""
         if self._claims and room.record.queued and room.working:
             self._registry.loaded(room.id)
             self._kick(room)
@@ -117,10 +123,13 @@ class Tenancy:
         """Give up what is lost, and take over what is left behind. For the keeper."""
         if self._engine.committer.failure is not None or not self._fleet.stirred:
             return
-        learnt: list[tuple[tuple[RoomId, ...], tuple[RoomRecord, ...]]] = []
+        learnt: list[tuple[tuple[RoomId, ...], list[LiveRoom]]] = []
 
         def learn() -> None:
-            learnt.append((self._fleet.losses(), self._fleet.claim() if self._claims else ()))
+            lost = self._fleet.losses()
+            for room_id in lost:
+                self._disown(room_id)  # before they may be taken over again
+            learnt.append((lost, [self._placed(record) for record in self._fleet.claim()] if self._claims else []))
 
         while self._fleet.stirred:
             try:
@@ -134,15 +143,30 @@ class Tenancy:
             if not taken:
                 return
 
-    def _take_over(self, taken: Sequence[RoomRecord]) -> None:
-        for record in taken:
-            room = self._registry.placed(record, foreign=True)
+    def _placed(self, record: RoomRecord) -> LiveRoom:
+        """In the writing thread: a room that has been taken over, settled unless there is something to part with."""
+        room = self._registry.placed(record, foreign=True)
+        if not room.loaded:
+            self._settle(room, record)
+        return room
+
+    def _take_over(self, taken: Sequence[LiveRoom]) -> None:
+        for room in taken:
             try:
                 self.take(room)
+                self._go_on(room)
             except BackroomsError as error:
-                self._engine.notice("WARN", f"NOT TAKEN OVER: {error.code}", record.id)
+                self._engine.notice("WARN", f"NOT TAKEN OVER: {error.code}", room.id)
         if taken:
             self._engine.notice("WARN", f"{len(taken)} ROOMS TAKEN OVER FROM A SILENT DAEMON")
+
+    def _disown(self, room_id: RoomId) -> None:
+        try:
+            room = self._registry.get(room_id)
+        except RoomNotFound:
+            return
+        with room.lock:
+            room.foreign = room.foreign or not self._fleet.holds(room_id)
 
     def _lose(self, room_id: RoomId) -> None:
         try:
@@ -168,12 +192,13 @@ class Tenancy:
 
     @staticmethod
     def _settle(room: LiveRoom, record: RoomRecord) -> None:
-        """In the writing thread: the room is ours, and this is how it is."""
+        """In the writing thread: the room is ours, and this is how it is. Of two who asked the first has done it."""
         with room.lock:
-            room.foreign = False
-            room.renew()
-            room.adopt(record)
-            room.dirty = record.damage is not None  # the mark is kept with the room
+            if room.foreign:
+                room.foreign = False
+                room.renew()
+                room.adopt(record)
+                room.dirty = record.damage is not None  # the mark is kept with the room
 
     @staticmethod
     def _shown(room: LiveRoom, record: RoomRecord) -> None:

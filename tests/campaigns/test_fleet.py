@@ -37,6 +37,8 @@ MARGIN = 1.0
 """Seconds that a takeover may take beyond the lease."""
 PATIENCE = 60.0
 """Seconds after which a room that does not answer never will."""
+THOUGHT = 0.02
+"""Seconds between an answer and the next input: rooms that grow too fast take longer to be read than to be taken."""
 AGAIN = 0.05
 """Seconds after which a client asks again in a room that nobody would give it."""
 
@@ -156,7 +158,8 @@ class Fleet:
             self.told.hear(line)
             if client.seq == int(rest[1]):
                 client.request = client.seq = None
-                client.ask_at, client.answered = 0.0, time.monotonic()
+                client.answered = time.monotonic()
+                client.ask_at = client.answered + THOUGHT
         elif rest[1] == client.request:
             self.refused[word if word == "ELSEWHERE" else rest[2]] += 1
             if NAMES[client.at] == daemon.name:
@@ -246,7 +249,7 @@ def test_a_fleet_loses_doubles_and_reorders_nothing(
             took.setdefault("calm", []).append(fleet.until_all_answer(time.monotonic()))
             fleet.pump(chance.uniform(0.1, 0.6))
             fault = faults[n % len(faults)]
-            took.setdefault(fault.__name__, []).append(fault(chance.choice(NAMES)))
+            took.setdefault(fault.__name__, []).append(fault(NAMES[chance.choice(list(fleet.clients.values())).at]))
             eventually(lambda: fleet.pump(0.05) or all(d.ready for d in fleet.daemons.values()), within=30)
         fleet.open = False
         eventually(lambda: fleet.pump(0.1) or all(c.request is None for c in fleet.clients.values()), within=60)
