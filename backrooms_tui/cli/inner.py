@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import SimpleNamespace
 from typing import TextIO
@@ -16,7 +16,7 @@ from backrooms_tui.service import RoomService
 from . import parsing
 from .commands import Command
 from .lines import Lines
-from .shell import Shell
+from .shell import Shell, ids_and_states
 
 _OUTER = ("config", "no_persist", "verbose")
 """Global options that are for the command around it: they all have one owner."""
@@ -41,6 +41,9 @@ class InnerShell(Shell):
 
     def rooms(self) -> Sequence[RoomView]:
         return self._service.rooms()
+
+    def listing(self) -> Iterable[tuple[str, str]]:
+        return ids_and_states(self.rooms())
 
     def check(self, progress: Progress) -> CheckReport:
         return self._service.check(progress)

@@ -41,14 +41,11 @@ def chosen(
     return wanted[:limit]
 
 
-def list_lines(views: Sequence[RoomView], *, state: str | None, sort: str | None, now: int) -> list[str]:
-    """The seed's two forms: with full ids, and numbered when sorted. `now` in nanoseconds since the epoch."""
+def sorted_lines(views: Sequence[RoomView], *, state: str | None, sort: str, now: int) -> list[str]:
+    """The seed's sorted list, numbered. `now` in nanoseconds since the epoch."""
     if not views:
         return ["NO ROOMS"]
-    title = f"{(state or 'active').upper()} ROOMS"
-    if sort is None:
-        return [f"{title}:", *(f"  {view.record.id} ({view.record.state})" for view in views)]
-    lines = [f"{title} (sorted by {SORT_TITLES[sort]}):"]
+    lines = [f"{(state or 'active').upper()} ROOMS (sorted by {SORT_TITLES[sort]}):"]
     for number, view in enumerate(views, 1):
         record = view.record
         ago = format_age((now - (record.last_active if sort == "active" else record.created_at)) / NS)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from types import FrameType, SimpleNamespace
@@ -172,19 +172,27 @@ class Shell:
 
     def rooms(self) -> Sequence[RoomView]:
         """All rooms, for a command that wants nothing else. Raises like `service`."""
+        return self._all_rooms(lambda owner: owner.rooms(), lambda views: views)
+
+    def listing(self) -> Iterable[tuple[str, str]]:
+        """Their ids and states alone. Raises like `service`."""
+        return self._all_rooms(lambda owner: owner.listing(), ids_and_states)
+
+    def _all_rooms(self, served: Callable[[RemoteService], Told], seen: Callable[[Sequence[RoomView]], Told]) -> Told:
+        """What an owner tells of all rooms, or what is `seen` where they are ours."""
         if not self.persist or self.options.verbose:
             with self.service() as service:
-                return service.rooms()
+                return seen(service.rooms())
         settings = self.settings()
 
-        def stored() -> Sequence[RoomView]:
+        def stored() -> Told:
             from backrooms_tui.maintenance import stored_rooms
 
             found = stored_rooms(settings)
             self.warn(*found.warnings)
-            return found.rooms
+            return seen(found.rooms)
 
-        return self._served_or(settings, lambda owner: owner.rooms(), stored)
+        return self._served_or(settings, served, stored)
 
     def check(self, progress: Progress) -> CheckReport:
         """What every byte of the store is worth. Raises like `service`."""
@@ -271,6 +279,10 @@ class Shell:
         finally:
             if watch is not None:
                 watch.close()
+
+
+def ids_and_states(views: Iterable[RoomView]) -> list[tuple[str, str]]:
+    return [(view.record.id, view.record.state) for view in views]
 
 
 def _format(options: SimpleNamespace, command: Command | None) -> str:

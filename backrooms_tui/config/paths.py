@@ -82,3 +82,11 @@ def store_root(settings: Settings, environ: Mapping[str, str] = os.environ) -> P
     if settings.persistence.path is not None:
         return Path(settings.persistence.path).expanduser()
     return data_directory(environ) / "rooms"
+
+
+def store_directory(root: Path, backend: str) -> Path:
+    """The directory of a store: its lock, its witness, its control socket.
+
+    Seed 000 gives SQLITE a file, `rooms.db`: what stands beside the database is then in `rooms.db.d`.
+    """
+    return root.with_name(f"{root.name}.d") if backend == "SQLITE" and root.suffix == ".db" else root

@@ -12,13 +12,15 @@ replace. `close` lets go of the owner; rooms go on there.
 from __future__ import annotations
 
 import _socket  # `socket` and `threading` cost a list of rooms half of what an interpreter's start does
+import os
 from _queue import SimpleQueue
 from _thread import RLock, allocate_lock
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from struct import Struct
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from backrooms_tui.model.errors import BackroomsError, ConnectionLost, SessionOver
+from backrooms_tui.model.errors import BackroomsError, ConnectionDenied, ConnectionLost, SessionOver
 from backrooms_tui.model.limits import MAX_TIMEOUT
 
 from . import hello
@@ -53,6 +55,7 @@ CONNECT_SECONDS = 5.0
 IDLE_CONNECTIONS = 2
 CONNECTIONS = 12
 """Of one client at once: a call beyond them waits for another's end."""
+_CREDENTIALS = Struct("3i")
 PIECE = 512 * 1024
 """Bytes of a data frame."""
 
@@ -112,6 +115,10 @@ class Dial:
             sock.settimeout(self._seconds)
             with reachable(self.address) as name:
                 sock.connect(name)
+            credentials = sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, _CREDENTIALS.size)
+            listens = _CREDENTIALS.unpack(credentials)[1]
+            if listens not in (0, os.geteuid()):  # what is typed is for the owner's eyes
+                raise ConnectionDenied(f"OWNER: {self.address}", f"REASON: it is uid {listens} who listens there")
         except BaseException:
             sock.close()
             raise

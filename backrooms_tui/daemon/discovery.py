@@ -14,10 +14,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backrooms_tui.config.paths import store_root
+from backrooms_tui.config.paths import store_directory, store_root
 from backrooms_tui.config.settings import Settings
 from backrooms_tui.model.errors import ConnectionLost
 from backrooms_tui.model.value import value
+
+from .places import SOCKET, TOKEN
 
 if TYPE_CHECKING:
     from .client import RemoteService
@@ -27,31 +29,31 @@ VARIABLE = "ROOM_DAEMON"
 
 @value
 class Found:
+    """Where an owner may be reached."""
+
     address: str
     """Path of a unix socket, or host:port."""
-    token: str | None
-    named: bool
+    token: str | None = None
+    named: bool = False
     """Whether the operator named it: then it must answer."""
 
 
 def directory(settings: Settings) -> Path:
     """Of the configured store: its owner lock, control socket and token."""
-    from backrooms_tui.persistence.owner_lock import store_directory
-
     return store_directory(store_root(settings), settings.persistence.backend)
 
 
 def find(settings: Settings, environ: Mapping[str, str] = os.environ) -> Found | None:
-    """Where an owner may be reached. Raises UnsafePath, ConfigInvalid."""
-    named = environ.get(VARIABLE)
-    if named:
+    """Where the environment, or else the owner lock, says that an owner may be reached.
+
+    Raises UnsafePath, ConfigInvalid.
+    """
+    if named := environ.get(VARIABLE):
         return Found(named, None if "/" in named else _token(settings), named=True)
     from backrooms_tui.persistence.owner_lock import LOCK, read_owner
 
     owner = read_owner(directory(settings) / LOCK)
-    if owner is None or owner.socket is None:
-        return None
-    return Found(owner.socket, None, named=False)
+    return None if owner is None or owner.socket is None else Found(owner.socket)
 
 
 def reach(
@@ -61,9 +63,16 @@ def reach(
 
     Raises ConnectionDenied, and ConnectionLost when the owner that the operator named does not answer.
     """
+    if not environ.get(VARIABLE):
+        usual = str(directory(settings) / SOCKET)
+        # Reading the lock takes longer than asking at its usual answer: most owners serve there.
+        if os.path.exists(usual) and (service := _asked(Found(usual), who, read_only)) is not None:  # noqa: PTH110
+            return service
     found = find(settings, environ)
-    if found is None:
-        return None
+    return None if found is None else _asked(found, who, read_only)
+
+
+def _asked(found: Found, who: str, read_only: bool) -> RemoteService | None:
     from .client import connect
 
     try:
@@ -75,7 +84,7 @@ def reach(
 
 
 def _token(settings: Settings) -> str | None:
-    from .listening import TOKEN, read_token
+    from .listening import read_token
 
     if settings.daemon.token_file is not None:
         return read_token(Path(settings.daemon.token_file).expanduser())

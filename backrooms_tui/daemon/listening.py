@@ -14,10 +14,8 @@ from backrooms_tui.model.errors import ConfigInvalid, StoreFailed, UnsafePath
 from backrooms_tui.model.scrub import scrub
 from backrooms_tui.persistence.private_files import open_private, private_directory
 
-from .places import reachable
+from .places import SOCKET, TOKEN, reachable
 
-SOCKET = "control.sock"
-TOKEN = "token"  # noqa: S105 - the file's name
 BACKLOG = 128
 SHORTEST_TOKEN = 16
 LONGEST_TOKEN = 256

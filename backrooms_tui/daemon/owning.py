@@ -19,7 +19,8 @@ from backrooms_tui.model.value import value
 from backrooms_tui.service import OwnerService, open_service
 
 from .discovery import directory
-from .listening import SOCKET, Listener, adopt, listen_tcp, listen_unix, require_token
+from .listening import Listener, adopt, listen_tcp, listen_unix, require_token
+from .places import SOCKET
 from .server import Server, not_found, serve
 
 

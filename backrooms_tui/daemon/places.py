@@ -1,8 +1,11 @@
-"""Names of sockets that are too long for the kernel's address: they are reached through their directory."""
+"""What stands where beside the rooms, and how a socket is named whose path is too long for the kernel's address."""
 
 from __future__ import annotations
 
 import os
+
+SOCKET = "control.sock"
+TOKEN = "token"  # noqa: S105 - the file's name
 
 _LONGEST = 100
 """Bytes of a path that fit a socket's address (108 with what the kernel adds)."""

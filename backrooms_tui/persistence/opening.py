@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from backrooms_tui.config.paths import store_directory
 from backrooms_tui.config.settings import PersistenceSettings
 from backrooms_tui.model.errors import ConfigInvalid
 from backrooms_tui.model.value import value
 
-from .owner_lock import LOCK, OwnerLock, store_directory
+from .owner_lock import LOCK, OwnerLock
 from .private_files import private_directory
 from .row_store import RowStore
 from .rows import Rows

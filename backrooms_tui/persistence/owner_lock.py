@@ -24,14 +24,6 @@ LOCK = "owner.lock"
 _MAX_CONTENT = 4096
 
 
-def store_directory(root: Path, backend: str) -> Path:
-    """The directory of a store: its lock, its witness, its control socket.
-
-    Seed 000 gives SQLITE a file, `rooms.db`: what stands beside the database is then in `rooms.db.d`.
-    """
-    return root.with_name(f"{root.name}.d") if backend == "SQLITE" and root.suffix == ".db" else root
-
-
 @value
 class Owner:
     """Who holds a store, as the lock file tells."""

@@ -5,16 +5,18 @@ from datetime import UTC, datetime
 import pytest
 
 from backrooms_tui.cli.errors import error_lines, error_text
+from backrooms_tui.cli.listing import plain_lines
 from backrooms_tui.cli.render import (
     chosen,
     config_line,
     destroy_lines,
     entry_lines,
     inspect_lines,
-    list_lines,
     room_value,
+    sorted_lines,
     table_lines,
 )
+from backrooms_tui.cli.shell import ids_and_states
 from backrooms_tui.cli.statistics import stats_lines, stats_value
 from backrooms_tui.model.entries import EntryType, MemoryEntry, Tail
 from backrooms_tui.model.errors import InputSizeExceeded, QueueFull, UsageError
@@ -49,12 +51,11 @@ def view(room_id=A, *, state=RoomState.ACTIVE, **changes):
 
 
 def test_the_plain_list_has_full_ids_and_states():
-    views = [view(state=RoomState.IDLE), view(B, state=RoomState.SUSPENDED)]
-    assert list_lines(views, state=None, sort=None, now=NOW) == [
-        "ACTIVE ROOMS:",
-        f"  {A} (IDLE)",
-        f"  {B} (SUSPENDED)",
-    ]
+    rooms = ids_and_states([view(state=RoomState.IDLE), view(B, state=RoomState.SUSPENDED)])
+    assert plain_lines(rooms, state=None, limit=None) == ["ACTIVE ROOMS:", f"  {A} (IDLE)", f"  {B} (SUSPENDED)"]
+    assert plain_lines(rooms, state=None, limit=1) == ["ACTIVE ROOMS:", f"  {A} (IDLE)"]
+    assert plain_lines(rooms, state="suspended", limit=None) == ["SUSPENDED ROOMS:", f"  {B} (SUSPENDED)"]
+    assert plain_lines(rooms, state="active", limit=None) == ["NO ROOMS"]
 
 
 def test_a_sorted_list_is_numbered_with_size_and_age():
@@ -64,7 +65,7 @@ def test_a_sorted_list_is_numbered_with_size_and_age():
         sort="memory",
         limit=5,
     )
-    assert list_lines(views, state="active", sort="memory", now=NOW) == [
+    assert sorted_lines(views, state="active", sort="memory", now=NOW) == [
         "ACTIVE ROOMS (sorted by memory usage):",
         "1. a3f7c8d2... (14.0 MB, 30h ago)",
         "2. b9e4d1a7... (8.2 MB, 28h ago)",
@@ -72,7 +73,7 @@ def test_a_sorted_list_is_numbered_with_size_and_age():
 
 
 def test_an_empty_list_says_so():
-    assert list_lines([], state="idle", sort="age", now=NOW) == ["NO ROOMS"]
+    assert sorted_lines([], state="idle", sort="age", now=NOW) == ["NO ROOMS"]
 
 
 @pytest.mark.parametrize(
