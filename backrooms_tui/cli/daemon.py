@@ -38,6 +38,9 @@ def daemon(shell: Shell) -> int:
         shell.say(*(f"{name.upper()}: {held or 'NONE'}" for name, held in facts.items()), READY)
         shell.emit({"ready": True, "pid": os.getpid(), **facts})
 
+    if options.config is not None:
+        options.config = str(Path(options.config).absolute())  # it is read again at SIGHUP
+    os.chdir("/")  # nobody's directory is kept from being unmounted
     settings = load()
     if not shell.persist:
         shell.warn(NOT_DURABLE)

@@ -57,9 +57,14 @@ def report_fault(error: BaseException) -> None:
 
 
 def heed_endings() -> None:
-    """Leave a command that is told to end, or whose terminal is gone, as if it had ended."""
+    """Leave a command that is told to end, or whose terminal is gone, as if it had ended.
+
+    What is meant for the daemon passes it by: `pidof -x room.exe` names us, too.
+    """
     import signal
 
+    for number in (signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(number, signal.SIG_IGN)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
 

@@ -15,16 +15,17 @@ from collections.abc import Callable
 from backrooms_tui import observability
 from backrooms_tui.config.differences import differences
 from backrooms_tui.config.settings import Settings
-from backrooms_tui.model.errors import BackroomsError, StoreBusy
+from backrooms_tui.model.errors import BackroomsError
 from backrooms_tui.model.value import changed
 from backrooms_tui.observability.lines import Level
 from backrooms_tui.observability.watch import Watch
 
 from . import http
 from .compressing import Compressing
-from .discovery import directory, find
+from .discovery import directory
 from .dump import dump_lines, tell
 from .http_server import HttpServer
+from .joining import joined_or_owned
 from .listening import is_loopback, parse_bind, require_token
 from .notify import Notifier, listen_fds
 from .owning import Owned, own
@@ -36,8 +37,6 @@ SETTLE_SECONDS = 7.0
 """At SIGTERM: for the inputs that entities work on. All in all an end is to take ten seconds at the most."""
 ANSWER_SECONDS = 0.5
 """For answers that are on their way to clients."""
-BUSY_SECONDS = 2.0
-"""How long a command that owns the store in passing is waited for at the start."""
 LOOK_UP_SECONDS = 0.05
 SIGN_SECONDS = 2.0
 """How long the committer may take to show that it lives."""
@@ -115,21 +114,19 @@ class Daemon:
     def _own(self) -> Owned:
         """Raises StoreBusy when who owns the store stays there."""
         given = [one.fd for one in listen_fds()]
-        deadline = time.monotonic() + BUSY_SECONDS
-        while True:
-            try:
-                return own(
-                    self._settings,
-                    persist=self._persist,
-                    bind=self._settings.daemon.bind,
-                    descriptors=given,
-                    on_fault=self._on_fault,
-                    telemetry=self._watch.telemetry,
-                )
-            except StoreBusy:
-                if given or find(self._settings, {}) is not None or time.monotonic() > deadline:
-                    raise
-                self._signals.wait(LOOK_UP_SECONDS)
+
+        def now() -> Owned:
+            return own(
+                self._settings,
+                persist=self._persist,
+                bind=self._settings.daemon.bind,
+                descriptors=given,
+                on_fault=self._on_fault,
+                telemetry=self._watch.telemetry,
+            )
+
+        # Sockets that were handed over are closed with the first try; the manager brings them again.
+        return now() if given else joined_or_owned(lambda: None, now)
 
     def _answer(self, head: bytes) -> bytes:
         """What HTTP gets on the control port."""
