@@ -22,7 +22,8 @@ from _harness import Row, interleave, print_table
 from persistence import Room
 
 from backrooms_tui.model.entries import Draft, EntryType
-from backrooms_tui.model.reports import EXPORT_FORMATS, ExportSpec
+from backrooms_tui.model.formats import EXPORT_FORMATS
+from backrooms_tui.model.reports import ExportSpec
 from backrooms_tui.persistence import keys
 from backrooms_tui.persistence.exporting import export
 from backrooms_tui.persistence.opening import open_store

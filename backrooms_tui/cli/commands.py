@@ -6,7 +6,7 @@ made from it. A command's module is loaded when the command is run.
 
 from __future__ import annotations
 
-from backrooms_tui.model.reports import ARCHIVE_COMPRESSIONS, EXPORT_FORMATS
+from backrooms_tui.model.formats import ARCHIVE_COMPRESSIONS, EXPORT_FORMATS
 from backrooms_tui.model.value import value
 
 PROGRAM = "room.exe"

@@ -15,16 +15,16 @@ from types import FrameType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, Self, TextIO, TypeVar
 
 from backrooms_tui.model.errors import BackroomsError, OutputFailed, UsageError
-from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.scrub import scrub
-from backrooms_tui.model.views import RoomView
 
 from .commands import Command
 
 if TYPE_CHECKING:
     from backrooms_tui.config.settings import Settings
     from backrooms_tui.daemon.client import RemoteService
+    from backrooms_tui.model.ids import RoomId
     from backrooms_tui.model.reports import CheckReport, Progress
+    from backrooms_tui.model.views import RoomView
     from backrooms_tui.observability.watch import Watch
     from backrooms_tui.service import RoomService
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Annotated
 
 from backrooms_tui.model import limits
-from backrooms_tui.model.room import COMPRESSIONS
+from backrooms_tui.model.formats import COMPRESSIONS
 from backrooms_tui.model.value import as_dict, made, value
 
 BACKENDS = ("LEVELDB", "FILESYSTEM", "SQLITE", "REDIS")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from .entries import EntryType
 from .errors import UsageError
-from .reports import EXPORT_FORMATS, ExportSpec
+from .formats import EXPORT_FORMATS
+from .reports import ExportSpec
 from .units import parse_time
 
 

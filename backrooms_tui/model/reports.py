@@ -12,9 +12,6 @@ from .room import Damage
 from .states import RoomState
 from .units import NS, format_size_whole, format_span
 
-EXPORT_FORMATS = ("jsonl", "csv", "binary", "sqlite")
-ARCHIVE_COMPRESSIONS = ("gzip", "xz", "zstd", "none")
-
 Progress = Callable[[int, int], None]
 """Told now and then how much is done, and of how much (in a unit of the verb's; 0 when that is not known). What it
 raises ends the verb, which then leaves nothing half done: that is how a person cancels.
@@ -30,7 +27,7 @@ class ExportSpec:
     """What to export. Bounds are nanoseconds since the epoch, both inclusive."""
 
     format: str = "jsonl"
-    """One of EXPORT_FORMATS."""
+    """One of `formats.EXPORT_FORMATS`."""
     types: tuple[EntryType, ...] = ()
     """Only these; empty: all."""
     since: int | None = None
@@ -52,7 +49,7 @@ class ExportReport:
 @value
 class BackupSpec:
     compression: str = "gzip"
-    """One of ARCHIVE_COMPRESSIONS."""
+    """One of `formats.ARCHIVE_COMPRESSIONS`."""
     include_config: bool = False
     """Whether the room's configuration goes along; a room restored without one gets the defaults."""
 

@@ -6,12 +6,11 @@ from backrooms_tui.model.value import changed, value
 
 from .entries import Tail
 from .errors import UsageError
+from .formats import COMPRESSIONS
 from .ids import RoomId
 from .latency import Latencies
 from .limits import ENTITY_TIMEOUT, MAX_NAME, MAX_ROOM_MEMORY, MAX_TIMEOUT, MIN_ROOM_MEMORY
 from .states import RoomState
-
-COMPRESSIONS = ("zstd", "lz4", "none")
 
 
 @value

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from backrooms_tui.model.errors import UsageError
 from backrooms_tui.model.export_words import export_spec
+from backrooms_tui.model.formats import ARCHIVE_COMPRESSIONS
 from backrooms_tui.model.ids import RoomId, short
-from backrooms_tui.model.reports import ARCHIVE_COMPRESSIONS, BackupSpec, ExportSpec
+from backrooms_tui.model.reports import BackupSpec, ExportSpec
 from backrooms_tui.model.value import value
 
 from .typed_paths import typed_path

@@ -17,7 +17,7 @@ from seed_blocks import blocks
 from backrooms_tui.config.settings import BACKENDS, Settings
 from backrooms_tui.model import limits
 from backrooms_tui.model.entries import EntryType
-from backrooms_tui.model.reports import EXPORT_FORMATS
+from backrooms_tui.model.formats import EXPORT_FORMATS
 from backrooms_tui.model.states import RoomState
 from backrooms_tui.model.units import parse_size
 

@@ -21,8 +21,9 @@ from store_contract import T0
 
 from backrooms_tui.model.entries import Draft, EntryType, Tail
 from backrooms_tui.model.errors import ArchiveInvalid, RoomCorrupted, RoomExists, StoreFailed
+from backrooms_tui.model.formats import ARCHIVE_COMPRESSIONS
 from backrooms_tui.model.limits import MAX_ROOM_MEMORY
-from backrooms_tui.model.reports import ARCHIVE_COMPRESSIONS, BackupSpec
+from backrooms_tui.model.reports import BackupSpec
 from backrooms_tui.model.room import Damage, QueuedInput, RoomConfig
 from backrooms_tui.model.states import RoomState
 from backrooms_tui.persistence import archive_checks

@@ -14,7 +14,8 @@ from store_contract import T0
 
 from backrooms_tui.model.entries import Draft, EntryType, Tail
 from backrooms_tui.model.errors import ArchiveInvalid, RoomCorrupted, StoreFailed
-from backrooms_tui.model.reports import EXPORT_FORMATS, ExportSpec
+from backrooms_tui.model.formats import EXPORT_FORMATS
+from backrooms_tui.model.reports import ExportSpec
 from backrooms_tui.persistence.export_text import plain_cell, safe_cell
 from backrooms_tui.persistence.exporting import export
 from backrooms_tui.persistence.opening import open_store

@@ -12,7 +12,7 @@ import pytest
 from store_contract import room_id
 
 from backrooms_tui.model.errors import StoreFailed, UnsafePath
-from backrooms_tui.model.reports import ARCHIVE_COMPRESSIONS
+from backrooms_tui.model.formats import ARCHIVE_COMPRESSIONS
 from backrooms_tui.persistence.shelf import Shelf
 from backrooms_tui.persistence.whole_file import unfinished, whole_file
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from backrooms_tui.model.errors import BackroomsError
+from backrooms_tui.model.formats import ARCHIVE_COMPRESSIONS, EXPORT_FORMATS
 from backrooms_tui.model.ids import RoomId, short
-from backrooms_tui.model.reports import ARCHIVE_COMPRESSIONS, EXPORT_FORMATS
 from backrooms_tui.tui.command_line import Command, equivalent
 from backrooms_tui.tui.orders import BackupOrder, ExportOrder, backup_order, export_name, export_order
 from backrooms_tui.tui.rows import Row, foreign, ink, row
