@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Self
 
+import pytest
 from pty_program import ENVIRONMENT
 from support import ROOT, eventually
 
@@ -33,11 +34,15 @@ class DaemonProgram:
                 [sys.executable, "-m", "backrooms_tui", "daemon", "--bind", "127.0.0.1:0"],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
-                stderr=subprocess.DEVNULL,
+                stderr=out,
                 env=env,
                 cwd=ROOT,
             )
-        eventually(lambda: b"READY" in told.read_bytes().splitlines(), within=30)
+        try:
+            eventually(lambda: b"READY" in told.read_bytes().splitlines(), within=30)
+        except pytest.fail.Exception:
+            self.kill()
+            pytest.fail(f"the daemon was never ready:\n{told.read_text()}")
 
     def kill(self) -> None:
         self.process.kill()

@@ -155,10 +155,12 @@ def test_a_dumb_terminal_is_refused_in_one_line(home: Path, term: str) -> None:
         assert b"Traceback" not in program.written
 
 
-def test_a_second_console_on_the_store_is_refused_and_told_who_has_it(console: PtyProgram, home: Path) -> None:
-    with PtyProgram(home) as second:
-        assert second.wait() == 3
-        eventually(lambda: f"HELD BY: pid {console.process.pid}".encode() in second.written)
+def test_a_store_held_by_one_who_serves_nobody_is_refused_and_it_is_told_who_has_it(home: Path, room: str) -> None:
+    with PtyProgram(home, "enter", room) as holder:
+        holder.sees("ENTERING ROOM")
+        with PtyProgram(home) as console:
+            assert console.wait() == 3
+            eventually(lambda: f"HELD BY: pid {holder.process.pid}".encode() in console.written)
 
 
 def test_keys_that_arrive_together_mean_what_they_would_one_by_one(console: PtyProgram) -> None:

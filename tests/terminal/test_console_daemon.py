@@ -1,0 +1,172 @@
+"""Real consoles on a real daemon: killed under them and started again, shared, served by one of them, left."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from daemon_program import DaemonProgram
+from pty_program import PROGRAM, PtyProgram, room_exe, stray_bytes
+from support import eventually
+
+pytestmark = [pytest.mark.terminal, pytest.mark.timeout(180)]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    place = tmp_path / "op"
+    place.mkdir(mode=0o700)
+    return place
+
+
+@pytest.fixture
+def daemon(home: Path) -> Iterator[DaemonProgram]:
+    with DaemonProgram(home) as running:
+        yield running
+
+
+@pytest.fixture
+def room(daemon: DaemonProgram, home: Path) -> str:
+    found = re.search(rb"[0-9a-f]{64}", room_exe(home, "create").stdout)
+    assert found is not None
+    return found.group().decode()
+
+
+def enter(console: PtyProgram) -> None:
+    console.send("\r")
+    console.sees("B / 65536")
+
+
+def memory(home: Path, room: str) -> list[dict[str, str]]:
+    """All entries of a room, as an export has them."""
+    exported = room_exe(home, "export", room, "--format", "jsonl", "--output", str(home / "memory.jsonl"))
+    assert exported.returncode == 0, exported.stderr
+    return [json.loads(line) for line in (home / "memory.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)], ids=["120x40", "80x24"])
+def test_a_daemon_killed_under_a_console_comes_back_without_a_line_doubled_or_lost(
+    daemon: DaemonProgram, home: Path, room: str, size: tuple[int, int]
+) -> None:
+    with PtyProgram(home, size=size) as console:
+        console.sees("CONNECTED")
+        enter(console)
+        said = []
+        for number in range(1, 4):
+            said.append(f"remember w{number}: {number}")
+            console.send(f"{said[-1]}\r")
+            eventually(lambda: console.text().count("ENTITY: Stored.") == len(said))
+            console.send(f"half of {number}")
+            console.sees("9 B / 65536")
+            daemon.kill()
+            console.sees("CONNECTION LOST")
+            console.sees(f"> remember w{number}: {number}")
+            console.send("\r")
+            console.sees("CONNECTION LOST. DRAFT KEPT.")
+            console.sees("UNSENT INPUT KEPT: 1 draft")
+            daemon.start()
+            eventually(lambda: "CONNECTED" in console.text().split("\n")[0], within=30)
+            console.send("\x15")
+            console.sees(" 0 B / 65536")
+        shown = console.text()
+        assert [shown.count(f"> {line}") for line in said] == [1, 1, 1]
+        assert shown.count("ENTITY: Stored.") == 3
+        console.send("\x11")
+        assert console.wait() == 0
+        assert stray_bytes(bytes(console.written)) == []
+    entries = memory(home, room)
+    assert [entry["content"] for entry in entries if entry["type"] == "INPUT"] == said
+    assert [entry["content"] for entry in entries if entry["type"] == "OUTPUT"] == ["ENTITY: Stored."] * 3
+
+
+def test_an_idle_console_on_a_daemon_writes_nothing(room: str, home: Path) -> None:
+    with PtyProgram(home) as console:
+        console.sees("CONNECTED")
+        enter(console)
+        eventually(lambda: console.quiet_since(1.5) == 0)
+        assert console.quiet_since(10.0) == 0
+
+
+def test_detaching_asks_nothing_and_stops_nothing(room: str, home: Path) -> None:
+    with PtyProgram(home) as console, PtyProgram(home) as other:
+        console.sees("q DETACH")
+        enter(console)
+        other.sees("q DETACH")
+        enter(other)
+        other.send("long running operation\r")
+        other.sees("Starting operation...")
+        console.sees("HERE ")
+        console.send("\x1b")
+        console.sees("q DETACH")
+        console.send("q")
+        assert console.wait() == 0
+        eventually(lambda: b"DETACHED. 1 ROOM ACTIVE." in console.written.rpartition(b"\x1b[?1049l")[2])
+        other.sees("ENTITY PROCESSING")
+
+
+def test_a_console_without_a_daemon_serves_its_rooms_and_says_whom_it_cuts_off(home: Path) -> None:
+    with PtyProgram(home) as owner, PtyProgram(home, size=(80, 24)) as guest:
+        owner.sees("NO ROOMS EXIST.")
+        guest.sees("CONNECTED")
+        assert room_exe(home, "create").returncode == 0
+        owner.sees("ROOMS 1")
+        guest.sees("ROOMS 1")
+        enter(guest)
+        guest.send("remember value: 42\r")
+        owner.sees("ENTITY: Stored.")
+        owner.sees("HERE ")
+        owner.send("\x1a")
+        owner.sees("ctrl+z WOULD STOP THEM")
+        owner.send("q")
+        owner.sees("1 OTHER SESSION USES THESE ROOMS AND IS CUT OFF.")
+        owner.send("y")
+        assert owner.wait() == 0
+        eventually(lambda: b"1 ROOM KEPT. 1 SESSION CUT OFF." in bytes(owner.written))
+        guest.sees("CONNECTION LOST")
+        guest.sees("ENTITY: Stored.")
+        with PtyProgram(home) as successor:
+            successor.sees("ENTITY: Stored.")
+            guest.sees("CONNECTED AGAIN")
+            guest.send("recall value\r")
+            guest.sees("ENTITY: 42")
+            successor.sees("ENTITY: 42")
+
+
+def test_a_console_that_only_looks_changes_nothing_and_says_so(room: str, home: Path) -> None:
+    with PtyProgram(home, "--readonly") as console:
+        console.sees("READ-ONLY")
+        console.send(":create\r")
+        console.sees("ERROR: READ_ONLY")
+        enter(console)
+        console.send("anything\r")
+        console.sees("READ-ONLY. DRAFT KEPT.")
+        shown = json.loads(room_exe(home, "list", "--format", "json").stdout)
+        assert len(shown) == 1
+        assert memory(home, room) == []
+
+
+def test_it_works_in_screen_and_goes_on_when_screen_is_detached(
+    room: str, home: Path, need_tool: Callable[[str], str]
+) -> None:
+    screen, sockets = need_tool("screen"), home / "screens"
+    sockets.mkdir(mode=0o700)
+    environ = {"SCREENDIR": str(sockets)}
+    begin = (screen, "-U", "-c", "/dev/null", "-S", "room", *PROGRAM)
+    try:
+        with PtyProgram(home, program=begin, **environ) as window:
+            window.sees("CONNECTED")
+            enter(window)
+            window.send("remember value: 42\r")
+            window.sees("ENTITY: Stored.")
+        with PtyProgram(home, program=(screen, "-U", "-d", "-r", "room"), size=(80, 24), **environ) as window:
+            window.sees("ENTITY: Stored.")
+            window.send("recall value\r")
+            # Of what screen draws after a change of size pyte understands too little to look for the answer there.
+            eventually(lambda: [entry["content"] for entry in memory(home, room)][2:] == ["recall value", "ENTITY: 42"])
+            window.send("\x11")
+            assert window.wait() == 0
+    finally:
+        PtyProgram(home, program=(screen, "-S", "room", "-X", "quit"), **environ).__exit__()
