@@ -166,9 +166,7 @@ class FleetStore(RowStore):
             for room_id, at in self._rows.cuts().items():
                 self._heed(room_id, at)
         records = []
-        with self._rows.reading() as view:
-            values = [(room_id, view.get(keys.index(room_id))) for room_id in taken]
-        for room_id, value in values:
+        for room_id, value in taken.items():
             with suppress(RoomNotFound):  # its removal has just been ended
                 records.append(self._taken_up(room_id, value))
         return tuple(records)

@@ -36,12 +36,15 @@ class FleetRows(RedisRows):
         self._heads[room_id] = (held.record or b"")[:HEADER]
         return held
 
-    def claim(self) -> list[RoomId]:
-        """Some rooms in which silent daemons left work; what they left elsewhere is free from then on."""
+    def claim(self) -> dict[RoomId, bytes | None]:
+        """Some rooms in which silent daemons left work, each with its index record; what they left elsewhere is free
+        from then on.
+        """
         self.gate.check()
         rooms, self.leases.unclaimed = self.leases.claim()
-        self._heads.update(self._stored_heads(rooms))
-        return rooms
+        found = self._stored_records(rooms)
+        self._heads.update({room: (record or b"")[:HEADER] for room, record in found.items()})
+        return found
 
     def verify(self) -> list[RoomId]:
         """Rooms that turn out not to be ours any more, after leases have ended."""
@@ -84,11 +87,13 @@ class FleetRows(RedisRows):
             self.lost.append(room_id)
         return self.leases.who(room_id)
 
-    def _stored_heads(self, rooms: list[RoomId] | None = None) -> dict[str, bytes]:
+    def _stored_heads(self) -> dict[str, bytes]:
         """Only of rooms that are ours: the others' change."""
-        wanted = sorted(self.leases.rooms) if rooms is None else rooms
-        if not wanted:
+        found = self._stored_records(list(self.leases.rooms))
+        return {room: record[:HEADER] for room, record in found.items() if record}
+
+    def _stored_records(self, rooms: list[RoomId]) -> dict[RoomId, bytes | None]:
+        if not rooms:
             return {}
         with answered(self._server):
-            found = self._server.command("HMGET", self._names.index, *wanted)
-        return {room: value[:HEADER] for room, value in zip(wanted, found, strict=True) if value}
+            return dict(zip(rooms, self._server.command("HMGET", self._names.index, *rooms), strict=True))

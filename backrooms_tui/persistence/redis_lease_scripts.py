@@ -113,23 +113,28 @@ CLAIM = script(
     _COMMON,
     _FENCED,
     r"""
--- Take over what silent daemons left unfinished, some rooms at a time, and end their other leases. KEYS: fence, owner,
--- daemons, leases, destroyed. ARGV: owner, its time to live (ms), number and daemon, prefix, how many rooms at most.
--- Gives whether there are more, and the rooms taken.
-local lives, leases, taken = living(), redis.call('HGETALL', KEYS[4]), {}
+-- Take over what silent daemons left unfinished, as much as is fair at a time, and end their other leases. KEYS: fence,
+-- owner, daemons, leases, destroyed. ARGV: owner, its time to live (ms), number and daemon, prefix, how many rooms at
+-- least and at most. Gives whether there are more, and the rooms taken.
+local lives, leases, left, taken = living(), redis.call('HGETALL', KEYS[4]), {}, {}
 present(ARGV[1], ARGV[2])
 for n = 1, #leases, 2 do
   if not lives[holder(leases[n + 1])] then
-    if not unfinished(ARGV[4], leases[n], KEYS[5]) then
-      redis.call('HDEL', KEYS[4], leases[n])
-    elseif #taken == tonumber(ARGV[5]) then
-      return {'OK', 1, taken}
+    if unfinished(ARGV[4], leases[n], KEYS[5]) then
+      left[#left + 1] = leases[n]
     else
-      redis.call('HSET', KEYS[4], leases[n], ARGV[3])
-      taken[#taken + 1] = leases[n]
+      redis.call('HDEL', KEYS[4], leases[n])
     end
   end
 end
+local sharers = 0
+for _ in pairs(lives) do sharers = sharers + 1 end
+local share = math.max(tonumber(ARGV[5]), math.ceil(#left / math.max(sharers, 1)))
+for n = 1, math.min(share, tonumber(ARGV[6]), #left) do
+  redis.call('HSET', KEYS[4], left[n], ARGV[3])
+  taken[n] = left[n]
+end
+if #taken < #left then return {'OK', 1, taken} end
 for _, daemon in ipairs(redis.call('HKEYS', KEYS[3])) do
   if not lives[daemon] then redis.call('HDEL', KEYS[3], daemon) end
 end

@@ -43,8 +43,8 @@ _BEATS = 3
 """Renewals in the time of one lease, so that two may fail."""
 _PAUSE = 0.5
 """Seconds between two of them at most: a silent daemon is noticed at one."""
-_CLAIM = 64
-"""Rooms that one claim takes: several daemons share what a silent one left."""
+_CLAIM = 32, 512
+"""Rooms that one claim takes, at least and at most; between them it is a share for each daemon that lives."""
 _REMEMBERED = 30 * 24 * 3600
 """Seconds for which a removal is remembered, for daemons that have known the room."""
 
@@ -124,7 +124,7 @@ class FleetLease(Lease):
         """Rooms that have been taken over, and whether there are more. Raises StoreFailed."""
         shared = [self._names.leases, self._names.destroyed]
         with answered(self._server):
-            verdict, *told = self._run(CLAIM, shared, self.numbered, self._names.prefix, _CLAIM)
+            verdict, *told = self._run(CLAIM, shared, self.numbered, self._names.prefix, *_CLAIM)
         if verdict != b"OK":
             raise self._ousted(told[0])
         more, taken = told

@@ -73,6 +73,19 @@ class Driver:
         """Forget everything since the last durable commit: `record` is what the store holds. Then call `then`."""
         self._worker.post(lambda: self._reset(room, record, then))
 
+    def revive(self, room: LiveRoom, load: Callable[[], object]) -> None:
+        """Have `load` bring the room into memory, and have it work on its next input."""
+
+        def begin() -> None:
+            try:
+                load()
+            except BackroomsError as error:  # whoever wants the room next meets it, too
+                self._engine.notice("WARN", f"NOT LOADED: {error.code}", room.id)
+            else:
+                self.advance(room)
+
+        self._worker.post(begin)
+
     def advance(self, room: LiveRoom) -> None:
         with room.lock:
             if room.halted or not room.loaded or room.turn is not None or self._held_up(room):

@@ -108,7 +108,7 @@ class Supervisor:
             from .tenancy import Tenancy
 
             self._registry.tenancy = Tenancy(
-                store.fleet, self._engine, self._registry, halt=self._forget, kick=self._kick
+                store.fleet, self._engine, self._registry, halt=self._forget, revive=self._revive
             )
         self._upkeep = Upkeep(store, self._engine, self._registry, self._crew)
         self._keeper = Keeper(often=self._upkeep.often, every_second=self._upkeep.every_second, on_fault=on_fault)
@@ -415,6 +415,9 @@ class Supervisor:
         self._engine.notice("WARN", "STORE_FAILED: RE-OPENED AND VERIFIED; UNACKNOWLEDGED WRITES WERE REFUSED")
         for room, record in self._registry.reload():
             self._driver(room).reset(room, record, lambda room=room: self._reloaded(room))  # type: ignore[misc]
+
+    def _revive(self, room: LiveRoom) -> None:
+        self._driver(room).revive(room, lambda: self._registry.loaded(room.id))
 
     def _reloaded(self, room: LiveRoom) -> None:
         if room.record.queued or room.awaited:  # what is awaited may have landed

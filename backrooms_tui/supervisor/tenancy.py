@@ -26,17 +26,19 @@ FRESH = 1.0
 
 Halt = Callable[[LiveRoom], None]
 """Has a room part with its process and forget its queue, and waits for it."""
+Revive = Callable[[LiveRoom], None]
+"""Has a room be loaded and work on what waits in it; waits for neither."""
 
 
 class Tenancy:
     """Thread-safe."""
 
-    def __init__(self, fleet: Fleet, engine: Engine, registry: Registry, *, halt: Halt, kick: Halt) -> None:
+    def __init__(self, fleet: Fleet, engine: Engine, registry: Registry, *, halt: Halt, revive: Revive) -> None:
         self._fleet = fleet
         self._engine = engine
         self._registry = registry
         self._halt = halt
-        self._kick = kick
+        self._revive = revive
         self._taking = threading.Lock()
         """Held while a lease is asked for, also over the wire: two who want one room are one who takes it."""
         self._looking = threading.Lock()
@@ -62,8 +64,7 @@ class Tenancy:
     def _go_on(self, room: LiveRoom) -> None:
         """Work on what waits in a room that has just been taken."""
         if self._claims and room.record.queued and room.working:
-            self._registry.loaded(room.id)
-            self._kick(room)
+            self._revive(room)
 
     def update(self, room: LiveRoom) -> None:
         """Have a foreign room be as it is stored now; one that has been destroyed goes. While the store cannot be
@@ -120,7 +121,7 @@ class Tenancy:
                     pass  # another daemon has it, and the work
 
     def follow(self) -> None:
-        """Give up what is lost, and take over what is left behind. For the keeper."""
+        """Give up what is lost, and take over a share of what is left behind. For the keeper, again and again."""
         if self._engine.committer.failure is not None or not self._fleet.stirred:
             return
         learnt: list[tuple[tuple[RoomId, ...], list[LiveRoom]]] = []
@@ -131,17 +132,14 @@ class Tenancy:
                 self._disown(room_id)  # before they may be taken over again
             learnt.append((lost, [self._placed(record) for record in self._fleet.claim()] if self._claims else []))
 
-        while self._fleet.stirred:
-            try:
-                self._engine.committer.carry_out(learn)
-            except BackroomsError:
-                return  # the store says so itself
-            lost, taken = learnt.pop()
-            for room_id in lost:
-                self._lose(room_id)
-            self._take_over(taken)
-            if not taken:
-                return
+        try:
+            self._engine.committer.carry_out(learn)
+        except BackroomsError:
+            return  # the store says so itself
+        lost, taken = learnt.pop()
+        for room_id in lost:
+            self._lose(room_id)
+        self._take_over(taken)
 
     def _placed(self, record: RoomRecord) -> LiveRoom:
         """In the writing thread: a room that has been taken over, settled unless there is something to part with."""
