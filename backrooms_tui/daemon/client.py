@@ -12,26 +12,23 @@ replace. `close` lets go of the owner; rooms go on there.
 from __future__ import annotations
 
 import _socket  # `socket` and `threading` cost a list of rooms half of what an interpreter's start does
-import os
 from _queue import SimpleQueue
-from _thread import RLock, allocate_lock
-from collections.abc import Callable, Iterable, Sequence
+from _thread import allocate_lock
+from collections.abc import Iterable
 from contextlib import suppress
-from struct import Struct
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from backrooms_tui.model.errors import BackroomsError, ConnectionDenied, ConnectionLost, SessionOver
+from backrooms_tui.model.errors import BackroomsError, ConnectionLost, SessionOver
 from backrooms_tui.model.limits import MAX_TIMEOUT
 
 from . import hello
+from .calling import Dial, Exchange, kind_of, quiet, reason_of
 from .frames import Broken, Gone, Silence, Wire
-from .places import reachable
-from .values import Malformed, kind
-from .verbs import VERBS, packed_arguments, taken_error
+from .values import Malformed
+from .verbs import packed_arguments, taken_error
 
 if TYPE_CHECKING:
     from backrooms_tui.model.entries import MemoryEntry
-    from backrooms_tui.model.events import Event
     from backrooms_tui.model.ids import RoomId
     from backrooms_tui.model.reports import (
         BackupInfo,
@@ -48,20 +45,12 @@ if TYPE_CHECKING:
     from backrooms_tui.model.room import RoomConfig
     from backrooms_tui.model.views import Occupant, Receipt, RoomView, ServiceStatus, StoreFacts, TurnResult
 
-Cursor = tuple[str, int]
-"""Epoch of an owner, and the number of an event in it."""
+    from .watching import Cursor, RemoteSubscription
 
 CONNECT_SECONDS = 5.0
 IDLE_CONNECTIONS = 2
 CONNECTIONS = 12
 """Of one client at once: a call beyond them waits for another's end."""
-_CREDENTIALS = Struct("3i")
-PIECE = 512 * 1024
-"""Bytes of a data frame."""
-
-
-def quiet(done: int, of: int) -> None:
-    """As in `model.reports`, which a client loads only for the verbs that report."""
 
 
 def connect(
@@ -74,63 +63,6 @@ def connect(
     dial = Dial(address, seconds)
     wire, welcome = dial.greet(hello.Hello(who, token, None, read_only))
     return RemoteService(dial, hello.Hello(who, token, welcome.session, read_only), wire, welcome)
-
-
-class Dial:
-    """How an owner is reached."""
-
-    def __init__(self, address: str, seconds: float) -> None:
-        self.address = address
-        self._seconds = seconds
-
-    def greet(self, greeting: hello.Hello) -> tuple[Wire, hello.Welcome]:
-        wire = Wire(self._connected())
-        try:
-            try:
-                wire.send(hello.said(greeting))
-            except Gone:
-                pass  # the owner may have said already why it does not listen
-            message = wire.receive(self._seconds)
-            kind_, body = _kind_of(message, 0)
-            if kind_ == "error":
-                raise taken_error(body)
-            return wire, hello.answered(body)
-        except (Gone, Silence, Broken, Malformed) as error:
-            wire.socket.close()
-            raise ConnectionLost(f"OWNER: {self.address}", f"REASON: {_reason(error)}") from None
-        except BaseException:
-            wire.socket.close()
-            raise
-
-    def _connected(self) -> _socket.socket:
-        try:
-            return self._unix() if "/" in self.address else self._tcp()
-        except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            raise ConnectionLost(f"OWNER: {self.address}", f"REASON: {reason}") from None
-
-    def _unix(self) -> _socket.socket:
-        sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
-        try:
-            sock.settimeout(self._seconds)
-            with reachable(self.address) as name:
-                sock.connect(name)
-            credentials = sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, _CREDENTIALS.size)
-            listens = _CREDENTIALS.unpack(credentials)[1]
-            if listens not in (0, os.geteuid()):  # what is typed is for the owner's eyes
-                raise ConnectionDenied(f"OWNER: {self.address}", f"REASON: it is uid {listens} who listens there")
-        except BaseException:
-            sock.close()
-            raise
-        return sock
-
-    def _tcp(self) -> _socket.socket:
-        import socket
-
-        host, _, port = self.address.rpartition(":")
-        sock = socket.create_connection((host.strip("[]"), int(port)), self._seconds)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return sock
 
 
 class RemoteService:
@@ -261,12 +193,14 @@ class RemoteService:
         """Events from now on, or those behind the event `after` first: if the owner has not got them all any more,
         the first that is given is `Lagged`.
         """
+        from .watching import RemoteSubscription
+
         wire = self._take_wire(fresh=True)
         try:
             epoch, number = after or (None, None)
             wanted = packed_arguments("subscribe", (None if rooms is None else [*rooms], epoch, number))
             wire.send((1, "subscribe", wanted))
-            what, body = _kind_of(wire.receive(CONNECT_SECONDS), 1)
+            what, body = kind_of(wire.receive(CONNECT_SECONDS), 1)
             if what == "error":
                 raise taken_error(body)
             place = (str(body[0]), int(body[1]))
@@ -296,7 +230,7 @@ class RemoteService:
         try:
             wire = self._take_wire()
             try:
-                answer = _Exchange(wire, **streams).run(name, packed)
+                answer = Exchange(wire, **streams).run(name, packed)
             except (Gone, Silence, Broken, Malformed) as error:
                 self._drop(wire)
                 raise self.lose(error) from None
@@ -370,7 +304,7 @@ class RemoteService:
         """
         self.lost = True
         self._end_all()
-        return error if isinstance(error, ConnectionLost) else self.refusal(_reason(error))
+        return error if isinstance(error, ConnectionLost) else self.refusal(reason_of(error))
 
     def _end_all(self) -> None:
         with self._lock:
@@ -392,139 +326,9 @@ class RemoteService:
             self._all.discard(wire)
 
 
-class RemoteSubscription:
-    """See `Subscription`. Events wait at the owner until they are asked for; no thread is at work here."""
-
-    def __init__(self, service: RemoteService, wire: Wire, place: Cursor) -> None:
-        self._service = service
-        self._wire = wire
-        self._reading = RLock()
-        self._closed = False
-        self._left = False
-        """Whether its user has closed it; otherwise it ended with the service."""
-        self.cursor = place
-        """Of the last event that was given: what `subscribe` takes as `after`."""
-
-    def get(self, timeout: float | None = None) -> list[Event]:
-        """Raises ConnectionLost when the owner is gone."""
-        from time import monotonic
-
-        deadline = None if timeout is None else monotonic() + timeout
-        with self._reading:
-            while not self._closed:
-                try:
-                    left = None if deadline is None else max(0.0, deadline - monotonic())
-                    events = self._taken(self._wire.receive(left))
-                except Silence:
-                    return []
-                except (Gone, Broken, Malformed) as error:
-                    if self._closed:
-                        break
-                    raise self._service.lose(error) from None
-                if events:
-                    return events
-        if self._service.lost and not self._left:
-            raise self._service.refusal()
-        return []
-
-    def close(self) -> None:
-        """Idempotent; a `get` in another thread gives []."""
-        self._left = True
-        self._service.forget(self, self._wire)
-        self.end()
-
-    def end(self) -> None:
-        """Close the connection; who reads from it is woken and has let go of it by then."""
-        self._closed = True
-        with suppress(OSError):
-            self._wire.socket.shutdown(_socket.SHUT_RDWR)
-        with self._reading:
-            self._wire.socket.close()
-
-    def _taken(self, message: Any) -> list[Event]:
-        what, body = _kind_of(message, 1)
-        if what != "events" or type(body) is not list or len(body) != 2 or type(body[0]) is not int:
-            raise Malformed
-        events = kind("[Event]").decode(body[1])
-        self.cursor = (self.cursor[0], body[0])
-        return [*events]
-
-
-class _Exchange:
-    """One request and what comes of it."""
-
-    def __init__(
-        self,
-        wire: Wire,
-        *,
-        progress: Callable[[int, int], None] = quiet,
-        sink: BinaryIO | None = None,
-        source: BinaryIO | None = None,
-    ) -> None:
-        self._wire = wire
-        self._progress = progress
-        self._sink = sink
-        self._source = source
-
-    def run(self, name: str, arguments: Sequence[Any]) -> Any:
-        """Give the answer, or the error that the owner answered."""
-        self._wire.send((1, name, arguments))
-        if self._source is not None:
-            what, body = self._sent(self._source)
-        else:
-            what, body = self._next()
-        while what in ("progress", "data"):
-            self._take(what, body)
-            what, body = self._next()
-        if what == "error":
-            return taken_error(body)
-        if what != "ok":
-            raise Malformed
-        return kind(VERBS[name].answer).decode(body)
-
-    def _sent(self, source: BinaryIO) -> tuple[str, Any]:
-        """Send a file until it ends or the owner has answered; gives what the owner said next."""
-        while data := source.read(PIECE):
-            self._wire.send((1, "data", data))
-            while self._wire.waiting():
-                what, body = self._next()
-                if what != "progress":
-                    self._wire.send((1, "end", None))
-                    return what, body
-                self._take(what, body)
-        self._wire.send((1, "end", None))
-        return self._next()
-
-    def _next(self) -> tuple[str, Any]:
-        return _kind_of(self._wire.receive(None), 1)
-
-    def _take(self, what: str, body: Any) -> None:
-        if what == "data" and self._sink is not None and type(body) is bytes:
-            self._sink.write(body)
-        elif what == "progress" and type(body) is list and [*map(type, body)] == [int, int]:
-            self._progress(*body)
-        else:
-            raise Malformed
-
-
-def _kind_of(message: Any, request: int) -> tuple[str, Any]:
-    """`[request, kind, body]`. Raises Malformed."""
-    if type(message) is not list or len(message) != 3 or type(message[1]) is not str:
-        raise Malformed
-    if message[0] != request and message[1] != "error":  # an owner that ends tells so outside of any request
-        raise Malformed
-    return message[1], message[2]
-
-
 def _seconds(timeout: float | None) -> float | None:
     """More than a day is for ever."""
     return None if timeout is None or timeout > MAX_TIMEOUT else max(0.0, timeout)
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, Silence):
-        return "no answer"
-    return str(error) or type(error).__name__
 
 
 if TYPE_CHECKING:

@@ -123,31 +123,23 @@ class Wire:
 
     def waiting(self) -> bool:
         """Whether something has arrived, were it the end."""
-        if self._buffer:
-            return True
-        self._within(0.0)
-        try:
-            data = self.socket.recv(_CHUNK)
-        except BlockingIOError:
-            return False
-        except OSError:
-            return True
-        self._buffer += data
-        return True
+        return bool(self._buffer) or self._looked() is not None
 
     def over(self) -> bool:
         """Whether the other side has closed the connection, as far as that can be seen without waiting."""
-        if len(self._buffer) > MAX_FRAME:
-            return False
+        return len(self._buffer) <= MAX_FRAME and self._looked() == b""
+
+    def _looked(self) -> bytes | None:
+        """Take what is there: None when nothing is, b"" at the end."""
         self._within(0.0)
         try:
             data = self.socket.recv(_CHUNK)
         except BlockingIOError:
-            return False
+            return None
         except OSError:
-            return True
+            return b""
         self._buffer += data
-        return not data
+        return data
 
     def _joined(self, message: list[Any]) -> Any:
         request, kind, piece = message

@@ -21,7 +21,8 @@ from backrooms_tui.model.value import value
 from backrooms_tui.service import RoomService
 
 if TYPE_CHECKING:
-    from backrooms_tui.daemon.client import RemoteService, RemoteSubscription
+    from backrooms_tui.daemon.client import RemoteService
+    from backrooms_tui.daemon.watching import RemoteSubscription
 
 FIRST_SECONDS = 0.5
 LONGEST_SECONDS = 30.0
