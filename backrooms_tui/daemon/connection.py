@@ -8,7 +8,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from backrooms_tui.model.errors import AnswerTooLarge, BackroomsError, ProtocolBroken, ReadOnly
+from backrooms_tui.model.errors import AnswerTooLarge, BackroomsError, ConnectionLost, ProtocolBroken, ReadOnly
 from backrooms_tui.model.value import as_dict, changed
 from backrooms_tui.model.views import TurnResult
 
@@ -60,6 +60,8 @@ class Connection:
         """What the client sends for the request at work."""
         self.busy = False
         """Whether a request is at work; a subscription is none."""
+        self.subscribed = False
+        """Whether it carries events."""
         self.thread = threading.Thread(target=self._run, name=f"daemon-client-{number}", daemon=True)
 
     def end(self) -> None:
@@ -249,7 +251,7 @@ class Connection:
         taken = taken_arguments("subscribe", arguments)
         after = None if taken["epoch"] is None else (taken["epoch"], taken["after"] or 0)
         follower = self._server.relay.follow(taken["rooms"], after)
-        self.busy = False
+        self.busy, self.subscribed = False, True
         self._wire.send((request, "ok", [self._server.relay.epoch, follower.number]))
         last = time.monotonic()
         while (events := follower.next(SLICE)) is not None:
@@ -259,6 +261,7 @@ class Connection:
                 last = now
             elif self._wire.over():
                 return
+        self._wire.send((0, "error", packed_error(ConnectionLost("REASON: THE OWNER ENDED"))))
         raise Gone("the owner ends")
 
 

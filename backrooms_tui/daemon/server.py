@@ -35,6 +35,8 @@ from .verbs import packed_error
 HELLO_SECONDS = 5.0
 """How long a connection may take to say who it is."""
 JOIN_SECONDS = 5.0
+FAREWELL_SECONDS = 0.5
+"""How long all subscribers together may take to be told that the owner ends; the others see their connections end."""
 WAITING_FOR_DESCRIPTORS = 0.1
 """Seconds before the next try to accept when the process has no descriptor left."""
 _LINGERING = 16
@@ -122,6 +124,10 @@ class Server:
         self.stopping = self.ending = True
         self.relay.close()
         connections = self._all()
+        deadline = time.monotonic() + FAREWELL_SECONDS
+        for connection in connections:
+            if connection.subscribed and connection.thread is not threading.current_thread():
+                connection.thread.join(max(0.0, deadline - time.monotonic()))
         for connection in connections:
             connection.end()
         deadline = time.monotonic() + JOIN_SECONDS

@@ -8,14 +8,20 @@ from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from backrooms_tui.model.errors import ConnectionLost
+
 from .calling import kind_of
 from .frames import Broken, Gone, Silence, Wire
 from .values import Malformed, kind
+from .verbs import taken_error
 
 if TYPE_CHECKING:
     from backrooms_tui.model.events import Event
 
     from .client import RemoteService
+
+SILENCE_SECONDS = 60.0
+"""An owner that says nothing for so long is lost, though no socket tells so. It says something every 15."""
 
 Cursor = tuple[str, int]
 """Epoch of an owner, and the number of an event in it."""
@@ -39,11 +45,15 @@ class RemoteSubscription:
         deadline = None if timeout is None else monotonic() + timeout
         with self._reading:
             while not self._closed:
+                left = SILENCE_SECONDS if deadline is None else min(SILENCE_SECONDS, max(0.0, deadline - monotonic()))
                 try:
-                    left = None if deadline is None else max(0.0, deadline - monotonic())
                     events = self._taken(self._wire.receive(left))
-                except Silence:
-                    return []
+                except Silence as silence:
+                    if left < SILENCE_SECONDS:
+                        return []
+                    raise self._service.lose(silence) from None
+                except ConnectionLost as farewell:
+                    raise self._service.lose(farewell) from None
                 except (Gone, Broken, Malformed) as error:
                     if self._closed:
                         break
@@ -70,6 +80,8 @@ class RemoteSubscription:
 
     def _taken(self, message: Any) -> list[Event]:
         what, body = kind_of(message, 1)
+        if what == "error":
+            raise taken_error(body)
         if what != "events" or type(body) is not list or len(body) != 2 or type(body[0]) is not int:
             raise Malformed
         events = kind("[Event]").decode(body[1])

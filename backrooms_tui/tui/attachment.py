@@ -41,7 +41,9 @@ class Outage:
     since: int
     """Nanoseconds since the epoch."""
     error: BackroomsError
-    """Why, or why the last try failed."""
+    """Why."""
+    failure: BackroomsError | None
+    """Why the last try failed; None before the first."""
     attempt: int
     """Number of the next try, from 1."""
     due: int
@@ -149,18 +151,19 @@ class Attachment:
         if self._reach is None:
             return None
         since, session, attempt = self._clock(), self.session, 0
+        failure: BackroomsError | None = None
         while wanted() and not self._closed:
             attempt += 1
             delay = self._delay(attempt)
-            self._tell(Outage(since, error, attempt, self._clock() + int(delay * NS), delay, session))
+            self._tell(Outage(since, error, failure, attempt, self._clock() + int(delay * NS), delay, session))
             self._nudge.wait(delay)
             self._nudge.clear()
             if self._closed or not wanted():
                 break
             try:
                 return self._attached(self._reach(), cursor)
-            except BackroomsError as failure:
-                error = failure
+            except BackroomsError as refusal:
+                failure = refusal
         return None
 
     def _attached(self, service: RemoteService, cursor: tuple[str, int]) -> RemoteSubscription:

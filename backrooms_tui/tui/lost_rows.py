@@ -33,11 +33,10 @@ class Kept:
 
 def lost_rows(outage: Outage, kept: Kept, keymap: Keymap, *, now: int, width: int) -> tuple[Row, ...]:
     """The whole banner; `now` is nanoseconds since the epoch."""
-    reason = "  ".join(outage.error.details) or outage.error.code
     session = f"   SESSION {outage.session} WILL BE REPLACED" if outage.session else ""
     return (
         top_rule(row(ink("error", "CONNECTION LOST")), row(ink("", clock(outage.since))), width, heavy=True),
-        _inside(row(foreign("", reason)), width),
+        _inside(row(foreign("", _reason(outage))), width),
         _inside(
             row("ROOMS KEEP WHAT THEY ACCEPTED. ", ink("warn", f"DISPLAYED STATE IS {_age(outage, now)} OLD.")), width
         ),
@@ -56,6 +55,12 @@ def folded_row(outage: Outage, keymap: Keymap) -> Row:
         ink("key", _key(keymap, "connection.offline")),
         ink("dim", " BANNER"),
     )
+
+
+def _reason(outage: Outage) -> str:
+    why = "  ".join(outage.error.details) or outage.error.code
+    last = "" if outage.failure is None else "  ".join(outage.failure.details) or outage.failure.code
+    return why if last in ("", why) else f"{why}  LAST TRY: {last.removeprefix('REASON: ')}"
 
 
 def _retry(outage: Outage, left: float) -> tuple[Run, ...]:

@@ -259,7 +259,7 @@ def test_the_banner(picture: Callable[..., None], size: tuple[int, int]) -> None
         await sees(pilot, "P95")
         await comes(pilot, lambda: app.desk.figures.backups is not None and app.desk.figures.present)
         error = ConnectionLost("OWNER: 127.0.0.1:9000", "REASON: Connection reset by peer")
-        attachment.outage = Outage(NOW - 5 * NS, error, 3, NOW + 4 * NS, 12.0, "s_8a3f9c2e1b7d4f6a")
+        attachment.outage = Outage(NOW - 5 * NS, error, None, 3, NOW + 4 * NS, 12.0, "s_8a3f9c2e1b7d4f6a")
         attachment.changed()
         await sees(pilot, "RETRY 3 in 4s")
         await pilot.pause()
