@@ -11,7 +11,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 
 from backrooms_tui.batch import BatchLines, not_executed
-from backrooms_tui.model.errors import BackroomsError, UsageError
+from backrooms_tui.model.errors import BackroomsError, ConnectionLost, UsageError
 from backrooms_tui.model.ids import RoomId
 from backrooms_tui.service import RoomService
 
@@ -51,13 +51,15 @@ class Batch:
         self.service = service
         self.lines = lines
         self.stopped = False
+        self._lost = False
+        """The owner of the rooms is gone: no other line can come to anything."""
 
     def go(self, *, stop: bool) -> bool:
-        """Carry out all lines, or those up to the first failure; gives whether Ctrl-C ended it."""
+        """Carry out all lines, or those up to the first failure or the owner's end; gives whether Ctrl-C ended it."""
         while (line := self.lines.command()) is not None:
             if self._carry_out(line) == INTERRUPTED:
                 return True
-            if stop and self.lines.failed:
+            if self._lost or (stop and self.lines.failed):
                 self.stopped = True
                 return False
         return False
@@ -76,6 +78,7 @@ class Batch:
             with _LineShell(self, options, command) as shell:
                 status = run_command(command, shell)
         except BackroomsError as error:
+            self._lost = isinstance(error, ConnectionLost)
             self.refuse(error, number)
             status = 1
         if status != INTERRUPTED and (passed := self.lines.passed()):

@@ -31,6 +31,8 @@ ENDINGS = (["disconnect"], ["exit"], ["quit"])
 
 def connect(shell: Shell) -> int:
     """Status 1 when the input came from a pipe or file and some of it failed, or the connection was lost."""
+    if not shell.persist:
+        raise UsageError("--no-persist: rooms in memory are their own process's alone.")
     heed_endings()
     with closing(_connected(shell)) as service, shell.lines(None) as lines:
         shell.say("CONNECTED", f"SESSION_ID: {service.session}")

@@ -147,6 +147,7 @@ def test_without_persistence_no_daemon_is_asked(room_exe, daemon):
     room_exe.create()
     ended = room_exe.run("list", "--no-persist")
     assert ended.lines == ["NO ROOMS"]
+    assert room_exe.run("connect", "--no-persist").status == 2
 
 
 def test_three_sessions_of_two_kinds_in_one_room_see_one_order(room_exe, daemon):
@@ -176,6 +177,20 @@ def heard_up_to(session, last):
         assert line.startswith("ENTITY: Counter: "), line
         counts.append(int(line.rpartition(" ")[2]))
     return counts
+
+
+def test_who_only_looks_is_seen_as_such_and_wakes_no_room(room_exe, daemon):
+    room = room_exe.create()
+    room_exe.say(room, "valid input")
+    with closing(connect(daemon.socket)) as service, room_exe.start("enter", room, "--readonly") as looker:
+        assert looker.stdout.readline() == b"ENTERING ROOM\n"
+        assert looker.stdout.readline() == b"ENTITY: Acknowledged.\n"
+        (occupant,) = service.presence(room)
+        assert occupant.read_only
+        assert re.fullmatch(SESSION, occupant.session)
+        assert service.room(room).record.state.value == "IDLE"
+        looker.communicate(b"exit\n", timeout=60)
+        assert service.presence(room) == ()
 
 
 # Where nobody serves.
@@ -342,6 +357,19 @@ def test_clients_of_a_killed_daemon_say_so_once_with_status_1(room_exe, daemon):
             err = client.stderr.read().decode()
             assert err.startswith("ERROR: CONNECTION_LOST\n")
             assert err.count("ERROR") == 1, err
+
+
+def test_a_batch_ends_where_its_daemon_does(room_exe, daemon):
+    with room_exe.start("batch") as batch:
+        batch.stdin.write(b"create\nenter {LAST_ROOM_ID}\nlong running operation\nexit\ncreate\nlist\n")
+        batch.stdin.flush()
+        while batch.stdout.readline() != b"ENTITY: Starting operation...\n":
+            pass
+        daemon.kill()
+        out, err = batch.communicate(timeout=20)
+    assert batch.returncode == 1
+    assert err.decode().count("ERROR: CONNECTION_LOST") == 1
+    assert out.endswith(b"BATCH STOPPED: 3 commands executed (1 failed)\n")
 
 
 def test_who_sits_at_a_prompt_is_told_at_once_that_the_daemon_is_gone(room_exe, daemon):
