@@ -15,10 +15,7 @@ def export_spec(format_: str | None, types: str, since: str | None, until: str |
     before = None if until is None else parse_time(until, end=True)
     if after is not None and before is not None and after > before:
         raise UsageError("TIME: --since is after --until.")
-    chosen = format_ or EXPORT_FORMATS[0]
-    if chosen not in EXPORT_FORMATS:
-        raise UsageError(f"FORMAT: {chosen[:40]!r} is not one of {'|'.join(EXPORT_FORMATS)}.")
-    return ExportSpec(chosen, entry_types(types), after, before)
+    return ExportSpec(format_ or EXPORT_FORMATS[0], entry_types(types), after, before).validated()
 
 
 def entry_types(text: str) -> tuple[EntryType, ...]:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from backrooms_tui.model.value import value
 
 from .entries import EntryType
+from .errors import UsageError
+from .formats import ARCHIVE_COMPRESSIONS, EXPORT_FORMATS
 from .ids import RoomId
 from .room import Damage
 from .states import RoomState
@@ -38,6 +40,12 @@ class ExportSpec:
         """Whether nothing is left out: only such a binary export can be restored."""
         return not self.types and self.since is None and self.until is None
 
+    def validated(self) -> ExportSpec:
+        """Give itself, or raise UsageError."""
+        if self.format not in EXPORT_FORMATS:
+            raise UsageError(f"FORMAT: {self.format[:40]!r} is not one of {'|'.join(EXPORT_FORMATS)}.")
+        return self
+
 
 @value
 class ExportReport:
@@ -52,6 +60,12 @@ class BackupSpec:
     """One of `formats.ARCHIVE_COMPRESSIONS`."""
     include_config: bool = False
     """Whether the room's configuration goes along; a room restored without one gets the defaults."""
+
+    def validated(self) -> BackupSpec:
+        """Give itself, or raise UsageError."""
+        if self.compression not in ARCHIVE_COMPRESSIONS:
+            raise UsageError(f"COMPRESSION: {self.compression[:40]!r} is not one of {'|'.join(ARCHIVE_COMPRESSIONS)}.")
+        return self
 
 
 @value

@@ -94,6 +94,7 @@ class Archivist:
     def export(self, room_id: RoomId, spec: ExportSpec, sink: BinaryIO, progress: Progress) -> ExportReport:
         from backrooms_tui.persistence.exporting import export
 
+        spec.validated()
         room = self._registry.loaded(room_id)
         with self._registry.noticing(room), self._seen(room) as image:
             return export(image, spec, sink, progress)
@@ -102,6 +103,7 @@ class Archivist:
         from backrooms_tui.persistence.archive import write_archive
         from backrooms_tui.persistence.exporting import Counted
 
+        spec.validated()
         began, taken_at = time.monotonic(), time.time_ns()
         room = self._registry.loaded(room_id)
         room.require_sound()

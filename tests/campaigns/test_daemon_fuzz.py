@@ -175,7 +175,7 @@ def test_fuzzed_frames_neither_crash_nor_fill_the_owner_nor_disturb_another_clie
                 base = resident()
         fuzzed.close()
         eventually(lambda: served.server.connections == 1, within=30)
-        assert served.faults == []
+        assert Counter(map(repr, served.faults)) == {}
         assert resident() - base < GROWTH
         assert slowest < 5
         assert other.status().connections == 1

@@ -78,6 +78,8 @@ def test_errors_come_back_as_they_were_raised(served, client):
         (lambda: client.submit(room, b" ", source="t"), errors.InputEmpty),
         (lambda: client.resume(room, by="ann"), errors.IllegalTransition),
         (lambda: client.create(RoomConfig(timeout=-1)), errors.UsageError),
+        (lambda: client.export(room, ExportSpec("pickle"), io.BytesIO()), errors.UsageError),
+        (lambda: client.backup(room, BackupSpec("rar")), errors.UsageError),
     ):
         with pytest.raises(kind) as here:
             verb()
