@@ -94,6 +94,11 @@ class Daemon:
         self._owned = self._own()
         self._server, self._service = self._owned.server, self._owned.service
         self._compressing = Compressing(self._service, self._log, self._on_fault)
+        self._acts = {
+            signal.SIGHUP: self._reload,
+            signal.SIGUSR1: self._dump,
+            signal.SIGUSR2: self._compressing.start,
+        }
         graceful = False
         try:
             self._watch.hide(self._server.token)
@@ -156,13 +161,21 @@ class Daemon:
             came = self._signals.wait(self._patience())
             if came & {signal.SIGINT, signal.SIGTERM}:
                 return signal.SIGINT not in came
-            if signal.SIGHUP in came:
-                self._reload()
-            if signal.SIGUSR1 in came and not tell(dump_lines(self._service, connections=self._server.connections)):
-                self._log.line(Level.WARN, "state dump not written", reason="stderr takes nothing")
-            if signal.SIGUSR2 in came:
-                self._compressing.start()
+            for number, act in self._acts.items():
+                if number in came:
+                    self._survive(act)
             self._give_sign()
+
+    def _survive(self, act: Callable[[], None]) -> None:
+        """Nothing that an operator asks for in passing is to be the end of the owner."""
+        try:
+            act()
+        except Exception as error:
+            self._on_fault(error)
+
+    def _dump(self) -> None:
+        if not tell(dump_lines(self._service, connections=self._server.connections)):
+            self._log.line(Level.WARN, "state dump not written", reason="stderr takes nothing")
 
     def _patience(self) -> float | None:
         return None if self._notifier.watchdog_interval is None else self._next_sign - time.monotonic()

@@ -10,7 +10,7 @@ import signal
 import socket
 import threading
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -143,6 +143,21 @@ def test_term_under_load_exits_0_in_time_and_loses_nothing(room_exe, daemon):
     assert (status, seconds < MOST_SECONDS) == (0, True), seconds
     with DaemonExe(room_exe) as again:
         check_kept(again, load)
+
+
+def test_term_is_not_held_up_by_clients_that_take_nothing(room_exe, daemon):
+    rooms = [room_exe.create("--timeout", "100") for _ in range(2)]
+    with ExitStack() as stack:
+        readers = [stack.enter_context(closing(connect(daemon.socket))) for _ in range(8)]
+        subscriptions = [reader.subscribe() for reader in readers]
+        receipts = [readers[0].submit(room, b"stream 100000 lines", source="test") for room in rooms]
+        assert readers[0].wait(receipts[0], 60).outcome == "OUTPUT"
+        half_open = stack.enter_context(socket.socket(socket.AF_UNIX))
+        half_open.connect(daemon.socket)
+        readers[0].submit(rooms[0], b"long running operation", source="test")
+        status, seconds = daemon.end()
+        assert len(subscriptions) == 8
+    assert (status, seconds < MOST_SECONDS) == (0, True), seconds
 
 
 def test_term_takes_the_control_socket_away(room_exe, daemon):
