@@ -1,10 +1,11 @@
 """The control socket: round trips beside a bare echo of frames, and what `room.exe list` costs a client.
 
-    python benches/daemon.py [--rounds 3000] [--rooms 1024] [--starts 20]
+    python benches/daemon.py [--rounds 3000] [--rooms 1023] [--starts 20] [--seconds 5]
 
 Owner and echo are processes of their own, as they are in life; the client asks them in turns. Must: a read of one room
 at most 5x of the echo (aim 3x), both over the unix socket; listing 1,024 rooms, imports and all, at most 4x of the
-processor time of an interpreter that does nothing.
+processor time of an interpreter that does nothing; 64 rooms with a client each at least 1.5 durable inputs for each
+write of one fdatasync writer.
 """
 
 from __future__ import annotations
@@ -17,9 +18,12 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
+import time
+from contextlib import closing
 from pathlib import Path
 
-from _harness import Row, interleave, print_table
+from _harness import Floor, Row, interleave, print_table
 
 from backrooms_tui.daemon.client import connect
 from backrooms_tui.daemon.frames import Wire
@@ -45,8 +49,11 @@ listening.bind(sys.argv[1])
 listening.listen()
 print("READY", flush=True)
 def serve(wire):
-    while True:
-        wire.send(wire.receive(None))
+    try:
+        while True:
+            wire.send(wire.receive(None))
+    except Gone:
+        pass
 sock, _ = listening.accept()
 thread = threading.Thread(target=serve, args=(Wire(sock),), daemon=True)
 thread.start()
@@ -60,6 +67,8 @@ import sys
 rooms = connect(sys.argv[1]).listing()
 sys.stdout.write("\\n".join(f"{room} ({state})" for room, state in rooms))
 """
+CLIENTS = 63
+"""And one connection for the bench itself."""
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -105,6 +114,51 @@ def round_trips(owner: str, echo: str, rounds: int) -> list[Row]:
     return rows
 
 
+def durable_inputs(owner: str, folder: Path, seconds: float) -> Row:
+    """Inputs asked and answered by 64 clients at once, each with a room, a thread and a connection of its own."""
+    services = [connect(owner) for _ in range(CLIENTS)]
+    rooms = [service.create(RoomConfig()).record.id for service in services]
+    done = [0] * CLIENTS
+    stop = threading.Event()
+
+    def ask(n: int) -> None:
+        receipt = services[n].submit(rooms[n], b"noop", source="bench", request_id=os.urandom(8).hex())
+        if services[n].wait(receipt, 30) is None:
+            raise SystemExit("no answer")
+
+    def client(n: int) -> None:
+        while not stop.is_set():
+            ask(n)
+            done[n] += 1
+
+    for n in range(CLIENTS):
+        ask(n)
+    with Floor(folder) as floor:
+        writes = writes_a_second(floor, seconds / 2)
+        threads = [threading.Thread(target=client, args=(n,)) for n in range(CLIENTS)]
+        began = time.monotonic()
+        for thread in threads:
+            thread.start()
+        time.sleep(seconds)
+        stop.set()
+        for thread in threads:
+            thread.join()
+        rate = sum(done) / (time.monotonic() - began)
+        writes = (writes + writes_a_second(floor, seconds / 2)) / 2
+    for service in services:
+        service.close()
+    return Row(f"{CLIENTS} clients in {CLIENTS} rooms", rate, "append 500 B + fdatasync", writes, must=1.5, unit="/s")
+
+
+def writes_a_second(floor: Floor, seconds: float) -> float:
+    writes = 0
+    began = time.monotonic()
+    while (elapsed := time.monotonic() - began) < seconds:
+        floor.append()
+        writes += 1
+    return writes / elapsed
+
+
 def processor_seconds(words: list[str]) -> float:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(words, check=True, stdout=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": str(ROOT)})
@@ -136,6 +190,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3000)
     parser.add_argument("--rooms", type=int, default=1023)
     parser.add_argument("--starts", type=int, default=20)
+    parser.add_argument("--seconds", type=float, default=5)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
@@ -145,6 +200,10 @@ def main() -> None:
         try:
             rows = round_trips(owner, echo, options.rounds)
             rows += starts(owner, home, options.starts, options.rooms + 1)
+            with closing(connect(owner)) as service:  # places for the rooms of the clients
+                for room, _ in service.listing()[:CLIENTS]:
+                    service.destroy(room, confirm=room)
+            rows.append(durable_inputs(owner, home, options.seconds))
         finally:
             for process in processes:
                 process.communicate()
