@@ -285,6 +285,20 @@ def test_session_9_by_letter(room_exe, daemon):
     assert len(room_exe.ok("list")) == 4
 
 
+@pytest.mark.parametrize(("key", "status"), [("\x04", 0), ("\x03", 130)], ids=["Ctrl-D", "Ctrl-C"])
+def test_a_session_ends_with_a_key_too_and_in_a_room_the_key_leaves_the_room(room_exe, daemon, key, status):
+    room = room_exe.create()
+    with room_exe.terminal("connect") as terminal:
+        terminal.expect(r"\n> \Z")
+        terminal.type(f"enter {room}\n")
+        terminal.expect(r"\nENTERING ROOM\n> \Z")
+        terminal.type(key)
+        terminal.expect(r"EXITING ROOM\nROOM STATE: IDLE\n> \Z")
+        terminal.type(key)
+        terminal.expect(r"DISCONNECTING FROM DAEMON\nSESSION CLOSED\n\Z")
+        assert terminal.end() == status
+
+
 def test_each_client_has_a_session_of_its_own(room_exe, daemon):
     sessions = {room_exe.ok("connect")[2] for _ in range(3)}
     assert len(sessions) == 3
