@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shlex
 import signal
-from collections.abc import Callable, Iterator
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -36,11 +37,11 @@ def ssh(need_tool: Callable[[str], str], tmp_path: Path) -> Iterator[SshServer]:
         yield server
 
 
-def dial(ssh: SshServer, home: Path, *words: str) -> PtyProgram:
-    """A console in a terminal of its own, over ssh."""
+def dial(ssh: SshServer, home: Path, program: Sequence[str] = PROGRAM) -> PtyProgram:
+    """A console, or what it shall run in, in a terminal of its own over ssh."""
     env = {"HOME": str(home), "PATH": os.environ["PATH"], **ENVIRONMENT}
     settings = [f"{name}={shlex.quote(value)}" for name, value in env.items()]
-    command = " ".join(["cd", str(ROOT), "&&", "exec", "env", *settings, *map(shlex.quote, (*PROGRAM, *words))])
+    command = " ".join(["cd", str(ROOT), "&&", "exec", "env", *settings, *map(shlex.quote, program)])
     return PtyProgram(home, command, program=ssh.words)
 
 
@@ -81,6 +82,39 @@ def test_a_line_that_drops_detaches_the_console_and_a_new_one_shows_everything(
         assert again.wait() == 0
         eventually(lambda: b"DETACHED. 0 ROOMS ACTIVE." in again.written)
     assert daemon.process.poll() is None
+
+
+def test_in_tmux_beyond_the_line_the_console_itself_outlives_it(
+    daemon: DaemonProgram, ssh: SshServer, home: Path, need_tool: Callable[[str], str]
+) -> None:
+    tmux = (need_tool("tmux"), "-S", str(home / "tmux.sock"))
+    assert room_exe(home, "create").returncode == 0
+    attach = (*tmux, "-f", "/dev/null", "new-session", "-A", "-s", "room", shlex.join(PROGRAM))
+    try:
+        with dial(ssh, home, program=attach) as line:
+            line.sees("CONNECTED s_")
+            line.send("\r")
+            line.sees("B / 65536")
+            line.send("remember value: 42\r")
+            line.sees("ENTITY: Stored.")
+            line.send("half a thought")
+            line.sees("14 B / 65536")
+            for connection in ssh.children():
+                os.kill(connection, signal.SIGKILL)
+            line.wait()
+        daemon.kill()
+        daemon.start()
+        with dial(ssh, home, program=attach) as line:
+            line.sees("half a thought")
+            line.sees("ENTITY: Stored.")
+            eventually(lambda: "CONNECTED s_" in line.text().split("\n")[0], within=40)
+            line.send("\x15recall value\r")
+            line.sees("ENTITY: 42")
+            line.send("\x11")
+            line.wait()
+            eventually(lambda: b"[exited]" in line.written)
+    finally:
+        subprocess.run([*tmux, "kill-server"], check=False, capture_output=True)
 
 
 def drafts(home: Path) -> str:

@@ -137,10 +137,13 @@ async def test_a_lost_connection_leaves_the_screen_readable_and_comes_back_by_it
     await pilot.press("r")
     await sees(pilot, "CONNECTED AGAIN")
     assert pilot.app.attachment.session != session
+    assert "> remember k0: 0" in screen_text(pilot.app)
     await comes(pilot, lambda: [one.who for one in owner.service.presence(room_of(owner))] == ["ops@h1"])
     await pilot.press("end")
     await sees(pilot, "> recall k7")
     await sees(pilot, "ENTITY: 7")
+    lines = pilot.app.console_screen.log_view._reader.document.window.lines
+    assert [line.seq for line in lines] == [entry.seq for entry in owner.service.read(room_of(owner))]
     await pilot.press("tab", "enter")
     await comes(pilot, lambda: inputs(owner)[-1] == "typed meanwhile")
 
@@ -248,6 +251,26 @@ def test_tries_come_after_half_a_second_doubling_to_thirty_each_a_little_by_chan
     assert [round(seconds, 3) for seconds in (least(1), most(1), most(10_000))] == [0.4, 0.6, 36.0]
 
 
+def outage() -> Outage:
+    error = ConnectionLost("OWNER: 127.0.0.1:9000", "REASON: Connection reset by peer")
+    return Outage(NOW - 5 * NS, error, None, 3, NOW + 4 * NS, 12.0, "s_8a3f9c2e1b7d4f6a")
+
+
+async def test_the_banner_is_drawn_at_any_size(console: Callable[..., BackroomsApp]) -> None:
+    app = console()
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await sees(pilot, "END OF OUTPUT")
+        app.attachment.outage = outage()
+        app.attachment.changed()
+        for width, height in [(1, 1), (20, 5), (59, 15), (60, 16), (80, 24), (200, 50), (300, 100), (120, 40)]:
+            await pilot.resize_terminal(width, height)
+            await pilot.press("o", "tab", "o")
+        await sees(pilot, "RETRY 3 in 4s")
+        app.attachment.outage = None
+        app.attachment.changed()
+        await comes(pilot, lambda: "CONNECTION LOST ━" not in screen_text(app))
+
+
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)], ids=["120x40", "80x24"])
 def test_the_banner(picture: Callable[..., None], size: tuple[int, int]) -> None:
     fleet = Fleet()
@@ -258,8 +281,7 @@ def test_the_banner(picture: Callable[..., None], size: tuple[int, int]) -> None
     async def lose(pilot: Pilot[Any]) -> None:
         await sees(pilot, "P95")
         await comes(pilot, lambda: app.desk.figures.backups is not None and app.desk.figures.present)
-        error = ConnectionLost("OWNER: 127.0.0.1:9000", "REASON: Connection reset by peer")
-        attachment.outage = Outage(NOW - 5 * NS, error, None, 3, NOW + 4 * NS, 12.0, "s_8a3f9c2e1b7d4f6a")
+        attachment.outage = outage()
         attachment.changed()
         await sees(pilot, "RETRY 3 in 4s")
         await pilot.pause()
