@@ -15,14 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from backrooms_tui import __version__
-from backrooms_tui.model.entries import Draft, EntryType, MemoryEntry, Meta
+from backrooms_tui.model.entries import MemoryEntry
 from backrooms_tui.model.errors import (
-    BackroomsError,
-    ConfirmationMismatch,
-    EntityInitFailed,
     InputRefused,
 )
-from backrooms_tui.model.events import RoomChanged, RoomCreated, RoomDestroyed
+from backrooms_tui.model.events import RoomChanged
 from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.reports import (
     BackupInfo,
@@ -37,13 +34,11 @@ from backrooms_tui.model.reports import (
     RestoreReport,
     quiet,
 )
-from backrooms_tui.model.room import RoomConfig, RoomRecord, Suspension
-from backrooms_tui.model.states import RoomState, Verb, transition
+from backrooms_tui.model.room import RoomConfig, RoomRecord
 from backrooms_tui.model.telemetry import UNWATCHED, Telemetry
 from backrooms_tui.model.views import Occupant, Receipt, RoomView, ServiceStatus, StoreFacts, TurnResult, Visitor
-from backrooms_tui.persistence.store import RoomCommit, RoomStore
+from backrooms_tui.persistence.store import RoomStore
 
-from . import presence
 from .accepting import accept, count_refusal
 from .archivist import Archivist
 from .bus import QueueSubscription
@@ -51,8 +46,9 @@ from .compacting import Compactor
 from .crew import Crew
 from .engine import Engine, Limits, MakeHost
 from .keeper import Keeper
+from .lifecycle import HALT_SECONDS, Lifecycle
 from .registry import Registry
-from .room import LiveRoom, new_record
+from .room import LiveRoom
 from .rounds import BackupPlan, Rounds
 from .upkeep import Upkeep
 from .waiting import await_turn
@@ -61,9 +57,6 @@ if TYPE_CHECKING:
     from .driver import Driver
 
 Fault = Callable[[BaseException], None]
-
-HALT_SECONDS = 5.0
-"""How long a worker may take to part with a process; it only sends a signal."""
 
 
 class Supervisor:
@@ -101,6 +94,7 @@ class Supervisor:
             spool=None if path is None or not Path(path).is_dir() else Path(path),
             reset=self._renew,
         )
+        self._lifecycle = Lifecycle(self._engine, self._registry, self._crew, self._archivist)
         self._rounds: Rounds | None = None
         if plan is not None and plan.enabled:
             self._rounds = Rounds(self._engine, self._registry, self._archivist, plan, on_fault=on_fault)
@@ -160,113 +154,31 @@ class Supervisor:
     def subscribe(self, rooms: Iterable[RoomId] | None = None) -> QueueSubscription:
         return self._engine.bus.subscribe(rooms)
 
-    # Lifecycle.
-
-    def create(self, config: RoomConfig) -> RoomView:
-        began = time.monotonic_ns()
-        room = LiveRoom(new_record(config.validated()))
-        room.loaded = True
-        self._registry.add(room)
-        try:
-            self._engine.write(room, room.seal)
-        except BackroomsError:
-            self._registry.remove(room.id)
-            raise
-        self._engine.telemetry.room_made(room.id, began)
-        self._engine.bus.publish(RoomCreated(room.id))
-        return room.view()
-
-    def await_entity(self, room_id: RoomId, timeout: float | None = None) -> RoomView:
-        room = self._registry.open(room_id)
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while not room.ready:  # again when it died between being there and being waited for
-            self._want_entity(room)
-            patience = None if deadline is None else max(0.0, deadline - time.monotonic())
-            with room.changed:
-                ended = room.changed.wait_for(
-                    lambda: room.ready or room.halted or room.spawn_error or not room.wants_entity, patience
-                )
-                if room.spawn_error is not None:
-                    raise room.spawn_error
-                if room.halted or not ended:
-                    raise EntityInitFailed(f"ROOM: {room_id}", f"STATE: {room.record.state}")
-        return room.view()
-
-    def enter(self, room_id: RoomId, *, read_only: bool = False, visitor: Visitor | None = None) -> RoomView:
-        room = self._registry.open(room_id, watching=read_only)
-        if not read_only:
-            if room.record.state is RoomState.IDLE:
-                self._engine.write(room, lambda: room.seal(state=transition(room.record.state, Verb.WAKE)))
-            self._want_entity(room)
-        presence.come(room, visitor or presence.ourselves(), read_only=read_only)
-        return self._told(room)
-
-    def leave(self, room_id: RoomId, *, visitor: Visitor | None = None) -> RoomView:
-        room = self._registry.get(room_id)
-        was_deserted = presence.deserted(room)
-        presence.go(room, visitor or presence.ourselves())
-        with room.lock:
-            rests = room.record.state is RoomState.ACTIVE and not room.queue and presence.deserted(room)
-        if rests and not was_deserted and not room.foreign:
-            self._engine.write(room, lambda: room.seal(state=transition(room.record.state, Verb.REST)))
-        return self._told(room)
-
-    def _told(self, room: LiveRoom) -> RoomView:
-        """The room as it is now, when everybody has been told that it changed."""
-        self._engine.bus.publish(RoomChanged(room.id, room.record.state))
-        return room.view()
-
     def presence(self, room_id: RoomId) -> tuple[Occupant, ...]:
         return self._registry.get(room_id).present
 
+    # Lifecycle.
+
+    def create(self, config: RoomConfig) -> RoomView:
+        return self._lifecycle.create(config)
+
+    def await_entity(self, room_id: RoomId, timeout: float | None = None) -> RoomView:
+        return self._lifecycle.await_entity(room_id, timeout)
+
+    def enter(self, room_id: RoomId, *, read_only: bool = False, visitor: Visitor | None = None) -> RoomView:
+        return self._lifecycle.enter(room_id, read_only=read_only, visitor=visitor)
+
+    def leave(self, room_id: RoomId, *, visitor: Visitor | None = None) -> RoomView:
+        return self._lifecycle.leave(room_id, visitor=visitor)
+
     def suspend(self, room_id: RoomId, *, by: str) -> RoomView:
-        room = self._registry.ours(room_id)
-        with room.changed:
-            state = transition(room.record.state, Verb.SUSPEND)
-            room.halted = True
-            patience = HALT_SECONDS + (room.turn.timeout if room.turn is not None else 0)
-            room.changed.wait_for(lambda: room.turn is None, patience)
-        try:
-            self._halt(room)
-            draft = Draft(EntryType.STATE_CHANGE, "SUSPENDED", {Meta.EVENT: "suspended", Meta.BY: by})
-            self._engine.write(
-                room, lambda: room.seal((draft,), state=state, suspension=Suspension(time.time_ns(), by))
-            )
-        except BackroomsError:
-            room.halted = False
-            self._driver(room).kick(room)
-            raise
-        return room.view()
+        return self._lifecycle.suspend(room_id, by=by)
 
     def resume(self, room_id: RoomId, *, by: str) -> RoomView:
-        room = self._registry.ours(room_id)
-        draft = Draft(EntryType.STATE_CHANGE, "RESUMED", {Meta.EVENT: "resumed", Meta.BY: by})
-
-        def seal() -> RoomCommit:
-            state = transition(room.record.state, Verb.RESUME)
-            return room.seal((draft,), state=state, suspension=None, last_active=time.time_ns())
-
-        self._engine.write(room, seal)
-        with room.lock:
-            room.halted = False
-        self._want_entity(room)
-        return room.view()
+        return self._lifecycle.resume(room_id, by=by)
 
     def destroy(self, room_id: RoomId, *, confirm: str) -> None:
-        self._registry.get(room_id)
-        if confirm != room_id:
-            raise ConfirmationMismatch("THE TYPED ID IS NOT THE ROOM'S ID")
-        room = self._registry.taken(room_id)
-        self._registry.release(room)
-        self._halt(room)
-        try:
-            self._archivist.forget(room_id)
-            self._engine.committer.carry_out(lambda: self._store.destroy(room_id))
-        except BackroomsError:
-            room.halted = room.gone = False
-            raise
-        self._registry.remove(room_id)
-        self._engine.bus.publish(RoomDestroyed(room_id))
+        self._lifecycle.destroy(room_id, confirm=confirm)
 
     # Input.
 
@@ -361,7 +273,7 @@ class Supervisor:
         busy = [room for room in self._registry.all() if room.process is not None or room.turn is not None]
         for room in busy:
             room.halted = True
-        for halted in [self._post_halt(room) for room in busy]:
+        for halted in [self._lifecycle.post_halt(room) for room in busy]:
             halted.wait(HALT_SECONDS)
         self._engine.close_host()  # before the workers: it reports deaths to them
         self._crew.stop()
@@ -378,20 +290,6 @@ class Supervisor:
     def _kick(self, room: LiveRoom) -> None:
         if not self._closed:
             self._driver(room).kick(room)
-
-    def _want_entity(self, room: LiveRoom) -> None:
-        with room.lock:
-            room.spawn_error = None
-            room.wants_entity = not room.ready
-        self._driver(room).kick(room)
-
-    def _post_halt(self, room: LiveRoom) -> threading.Event:
-        halted = threading.Event()
-        self._driver(room).halt(room, halted.set)
-        return halted
-
-    def _halt(self, room: LiveRoom) -> None:
-        self._post_halt(room).wait(HALT_SECONDS)
 
     def _forget(self, room: LiveRoom, record: RoomRecord | None = None) -> None:
         """Have a room forget everything but its record, and part with its process."""
