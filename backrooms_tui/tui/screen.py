@@ -100,6 +100,7 @@ class ConsoleScreen(Screen[None]):
 
     def on_resize(self, event: events.Resize) -> None:
         self.lay_out(event.size.width, event.size.height)
+        self.refresh()  # whole: what a multiplexer kept of the old size is anybody's guess
 
     def focus_kind(self) -> Focus | None:
         """What has the focus; None while a line is typed at the bottom."""
