@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -89,6 +91,32 @@ def test_a_daemon_killed_under_a_console_comes_back_without_a_line_doubled_or_lo
         console.send("\x11")
         assert console.wait() == 0
         assert stray_bytes(bytes(console.written)) == []
+    entries = memory(home, room)
+    assert [entry["content"] for entry in entries if entry["type"] == "INPUT"] == said
+    assert [entry["content"] for entry in entries if entry["type"] == "OUTPUT"] == ["ENTITY: Stored."] * KILLS
+
+
+@pytest.mark.timeout(900)
+def test_an_input_sent_in_the_moment_of_a_kill_is_in_the_room_once(
+    daemon: DaemonProgram, home: Path, room: str
+) -> None:
+    dice, said = random.Random(5), []
+    with PtyProgram(home) as console:
+        console.sees("CONNECTED")
+        enter(console)
+        for number in range(1, KILLS + 1):
+            said.append(f"remember w{number}: {number}")
+            console.send(f"{said[-1]}\r")
+            time.sleep(dice.uniform(0, 0.03))  # the moment is what is tested
+            daemon.kill()
+            console.sees("CONNECTION LOST ━")
+            daemon.start()
+            eventually(lambda: "CONNECTED" in console.text().split("\n")[0], within=40)
+            if "DRAFT KEPT" in console.text():  # the loss was known before the enter: nothing was sent
+                console.send("\r")
+            eventually(lambda: answered(console, said[-1]))
+        console.send("\x11")
+        assert console.wait() == 0
     entries = memory(home, room)
     assert [entry["content"] for entry in entries if entry["type"] == "INPUT"] == said
     assert [entry["content"] for entry in entries if entry["type"] == "OUTPUT"] == ["ENTITY: Stored."] * KILLS
