@@ -2,7 +2,7 @@
 
 An owner in this process cannot be lost. A served one can: then every call raises ConnectionLost at once, and the
 thread that reads events (`feed`), which is always the first to know, makes a new connection, waiting longer after
-each failure. Nothing is sent again from here: who has sent an input knows what it was (`verbs`).
+each failure. Nothing is sent again from here: who has sent an input knows what it was (`outbox`).
 """
 
 from __future__ import annotations
@@ -164,6 +164,8 @@ class Attachment:
                 return self._attached(self._reach(), cursor)
             except BackroomsError as refusal:
                 failure = refusal
+            except OSError as trouble:  # no descriptor is left, the store's directory is gone: that may pass
+                failure = ConnectionLost(f"REASON: {trouble.strerror or trouble}")
         return None
 
     def _attached(self, service: RemoteService, cursor: tuple[str, int]) -> RemoteSubscription:

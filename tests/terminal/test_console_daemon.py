@@ -211,4 +211,5 @@ def test_it_works_in_screen_and_goes_on_when_screen_is_detached(
             window.send("\x11")
             assert window.wait() == 0
     finally:
-        PtyProgram(home, program=(screen, "-S", "room", "-X", "quit"), **environ).__exit__()
+        with PtyProgram(home, program=(screen, "-S", "room", "-X", "quit"), **environ) as quitting:
+            quitting.wait()

@@ -23,7 +23,7 @@ from backrooms_tui.model.room import RoomConfig
 from backrooms_tui.model.units import NS
 from backrooms_tui.model.views import Occupant
 from backrooms_tui.tui.app import BackroomsApp
-from backrooms_tui.tui.attachment import Attachment, Outage, delays
+from backrooms_tui.tui.attachment import Attachment, Outage
 
 SOON = 0.05
 """Seconds between tries."""
@@ -243,12 +243,6 @@ async def test_a_room_that_was_destroyed_meanwhile_is_gone_when_the_connection_i
     await sees(pilot, "CONNECTED AGAIN")
     await comes(pilot, lambda: len(pilot.app.desk.tabs) == 0 and pilot.app.desk.rooms.total == 1)
     assert screen_text(pilot.app).count("━ INPUT") == 0
-
-
-def test_tries_come_after_half_a_second_doubling_to_thirty_each_a_little_by_chance() -> None:
-    middle, least, most = delays(lambda: 0.5), delays(lambda: 0.0), delays(lambda: 1.0)
-    assert [middle(attempt) for attempt in range(1, 9)] == [0.5, 1, 2, 4, 8, 16, 30, 30]
-    assert [round(seconds, 3) for seconds in (least(1), most(1), most(10_000))] == [0.4, 0.6, 36.0]
 
 
 def outage() -> Outage:
