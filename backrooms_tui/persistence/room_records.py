@@ -6,6 +6,7 @@ Shapes are checked on the way in, so a record that decodes is one that this vers
 
 from __future__ import annotations
 
+from functools import lru_cache
 from types import NoneType
 from typing import Any
 
@@ -73,6 +74,14 @@ _PARTS = _Shape(*_CONFIG_PLACES, *_CREATION_PLACES, *((_INT,) * (3 + 3 + 7)))
 """Config, creation, tail, head and counters of a record, one after the other."""
 
 
+# Most rooms of a store have the same of these, and values may be shared. Types count: 30 is not 30.0 when it is shown.
+_config = lru_cache(64, typed=True)(RoomConfig)
+_creation = lru_cache(64, typed=True)(Creation)
+_head = lru_cache(64, typed=True)(Tail)
+_counters = lru_cache(64, typed=True)(Counters)
+_NOTHING_MEASURED = Latencies()
+
+
 def _shaped(values: Any, shape: _Shape) -> list[Any]:
     if type(values) is not list or not shape.fits(values):
         raise Damaged("CHECKSUM_MISMATCH", HEADER)
@@ -124,16 +133,16 @@ def decode_room(room_id: RoomId, record: bytes) -> RoomRecord:
     return RoomRecord(
         id=room_id,
         state=_STATES[state],
-        config=RoomConfig(*config),
-        creation=Creation(*creation),
+        config=_config(*config),
+        creation=_creation(*creation),
         created_at=created_at,
         last_active=last_active,
         last_input_at=last_input_at,
         tail=Tail(*tail),
-        head=Tail(*head),
+        head=_head(*head),
         memory_usage=memory_usage,
         memory_plain=plain,
-        counters=Counters(*counters),
+        counters=_counters(*counters),
         latencies=_latencies(latencies),
         queued=queued,
         state_version=state_version,
@@ -214,7 +223,7 @@ def _counter_values(counters: Counters) -> tuple[int, ...]:
 def _latencies(values: list[Any]) -> Latencies:
     count, total, maximum, buckets, counts = _shaped(values, _LATENCIES)
     if not buckets and not counts:
-        return Latencies(count, total, maximum)
+        return Latencies(count, total, maximum) if count or total or maximum else _NOTHING_MEASURED
     if len(buckets) != len(counts) or not _INTEGERS.issuperset(map(type, buckets + counts)):
         raise Damaged("CHECKSUM_MISMATCH", HEADER)
     return Latencies(count, total, maximum, dict(zip(buckets, counts, strict=True)))
