@@ -14,6 +14,7 @@ import itertools
 import os
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import plyvel
@@ -26,7 +27,7 @@ from backrooms_tui.model.room import Creation, QueuedInput, RoomConfig, RoomReco
 from backrooms_tui.model.states import RoomState
 from backrooms_tui.persistence.opening import open_store
 from backrooms_tui.persistence.records import seal
-from backrooms_tui.persistence.store import RoomCommit, RoomStore
+from backrooms_tui.persistence.store import RoomCommit, RoomStore, SealedEntry
 
 ROOMS = 1024
 LINES = 16
@@ -56,15 +57,20 @@ class Room:
     def commit(self, *drafts: Draft, turn_ends: bool = False) -> RoomCommit:
         before = self.record
         entries, tail = seal(before.id, before.tail, drafts, time.time_ns())
-        self.record = before.with_(tail=tail, state_version=before.state_version + turn_ends)
+        self.record = self._grown(entries, tail).with_(state_version=before.state_version + turn_ends)
         if turn_ends:
             return RoomCommit(self.record, before.tail, entries, snapshot=SNAPSHOT, queue_del=(before.tail.seq,))
         return RoomCommit(self.record, before.tail, entries)
 
+    def _grown(self, entries: Sequence[SealedEntry], tail: Tail) -> RoomRecord:
+        size, before = sum(len(entry.blob) for entry in entries), self.record
+        usage, plain = before.memory_usage + size, before.memory_plain + size
+        return before.with_(tail=tail, memory_usage=usage, memory_plain=plain)
+
     def accept(self) -> RoomCommit:
         before = self.record
         entries, tail = seal(before.id, before.tail, (INPUT,), time.time_ns())
-        self.record = before.with_(tail=tail)
+        self.record = self._grown(entries, tail)
         queued = QueuedInput(tail.seq, tail.timestamp, "4f1c2a9e")
         return RoomCommit(self.record, before.tail, entries, queue_put=(queued,))
 

@@ -85,7 +85,7 @@ class FilesystemRows:
             yield View(self.rooms, self.still)
 
     @contextmanager
-    def fixed(self, room_id: RoomId) -> Iterator[View]:
+    def fixed(self, room_id: RoomId, *, proven: bool = False) -> Iterator[View]:  # noqa: ARG002 - files have no checksums but ours
         with self.gate.passing():
             with reads():
                 still = self.still(room_id, state=True, log=True)

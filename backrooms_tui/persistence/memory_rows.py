@@ -68,7 +68,7 @@ class MemoryRows:
             yield _View(self)
 
     @contextmanager
-    def fixed(self, room_id: RoomId) -> Iterator[_View]:
+    def fixed(self, room_id: RoomId, *, proven: bool = False) -> Iterator[_View]:  # noqa: ARG002 - nothing is below
         with self.gate.passing():
             still = MemoryRows()
             with self.lock:

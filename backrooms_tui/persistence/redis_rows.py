@@ -144,7 +144,7 @@ class RedisRows:
             yield View(self._server, self._names)
 
     @contextmanager
-    def fixed(self, room_id: RoomId) -> Iterator[FixedView]:
+    def fixed(self, room_id: RoomId, *, proven: bool = False) -> Iterator[FixedView]:  # noqa: ARG002 - a server checks nothing
         with self.gate.passing():
             yield FixedView(self._server, self._names, room_id)
 

@@ -233,8 +233,8 @@ class RowStore:
         return None if found is None else found[0]
 
     @contextmanager
-    def image(self, room_id: RoomId) -> Iterator[RoomImage]:
-        with self._fixed(room_id) as view:
+    def image(self, room_id: RoomId, *, proven: bool = False) -> Iterator[RoomImage]:
+        with self._fixed(room_id, proven=proven) as view:
             check_room(view, room_id)
             record = read_record(view, room_id)
             assert record is not None
@@ -353,8 +353,8 @@ class RowStore:
             yield view
 
     @contextmanager
-    def _fixed(self, room_id: RoomId) -> Iterator[View]:
-        with self._rows.fixed(room_id) as view, self._telling():
+    def _fixed(self, room_id: RoomId, *, proven: bool = False) -> Iterator[View]:
+        with self._rows.fixed(room_id, proven=proven) as view, self._telling():
             yield view
 
     @contextmanager

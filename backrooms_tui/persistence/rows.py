@@ -61,10 +61,11 @@ class Rows(Protocol):
         """The newest state. Raises StoreFailed while poisoned, StoreClosed."""
         ...
 
-    def fixed(self, room_id: RoomId) -> AbstractContextManager[View]:
+    def fixed(self, room_id: RoomId, *, proven: bool = False) -> AbstractContextManager[View]:
         """One room at one moment, whatever is written meanwhile; memory above the record's tail may show newer rows.
 
-        Raises like `reading`.
+        With `proven` the machinery below is to check what it can, too: rows in a place whose checksum is wrong raise,
+        or are missing. Raises like `reading`.
         """
         ...
 

@@ -95,7 +95,7 @@ class SqliteRows:
             finally:
                 view.close()
 
-    def fixed(self, room_id: RoomId) -> Any:  # noqa: ARG002 - a transaction holds all rooms still at once
+    def fixed(self, room_id: RoomId, *, proven: bool = False) -> Any:  # noqa: ARG002 - a transaction holds all rooms still at once
         return self.reading()
 
     @contextmanager

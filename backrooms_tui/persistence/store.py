@@ -148,9 +148,9 @@ class RoomStore(Protocol):
         """Give the entity's last committed state. Raises RoomCorrupted."""
         ...
 
-    def image(self, room_id: RoomId) -> AbstractContextManager[RoomImage]:
-        """The room as it is at this moment, whatever is committed meanwhile. Raises RoomCorrupted; reading on in
-        `rows` may, too.
+    def image(self, room_id: RoomId, *, proven: bool = False) -> AbstractContextManager[RoomImage]:
+        """The room as it is at this moment, whatever is committed meanwhile; with `proven` by the checksums of the
+        machinery below, too. Raises RoomCorrupted; reading on in `rows` may, too.
         """
         ...
 

@@ -42,3 +42,24 @@ os.kill(os.getpid(), 9)
 """
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == -9, ended.stderr
+
+
+def first_block_size(table):
+    """Bytes of a table's first block, as its footer and the first entry of its index say."""
+    numbers = varints(table[-48:])
+    _, _, index, _ = (next(numbers) for _ in range(4))
+    entry = varints(table[index:])
+    _, key_size, _ = (next(entry) for _ in range(3))
+    handle = varints(table[index + 3 + key_size :])
+    assert next(handle) == 0
+    return next(handle)
+
+
+def varints(content):
+    number = shift = 0
+    for byte in content:
+        number |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            yield number
+            number = shift = 0

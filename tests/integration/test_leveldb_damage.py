@@ -6,7 +6,7 @@ import os
 from contextlib import suppress
 
 import pytest
-from damage_sweep import build, damaged, outcome, sweep
+from damage_sweep import build, sweep
 from leveldb_places import A, loaded, raw
 from store_contract import T0, filled, new_record, remembering, room_id
 
@@ -162,39 +162,6 @@ class TestDamageInOneRoom:
         cursor = None
         while page := store.read(A, before=cursor, limit=10):
             cursor = page[0].timestamp
-
-
-def test_a_block_whose_checksum_alone_is_wrong_is_told_though_every_record_is_sound(root):
-    expected = build(root, "LEVELDB")
-    (table,) = root.glob("leveldb/*.ldb")
-    content = table.read_bytes()
-    table.write_bytes(damaged(content, first_block_size(content) + 1, "flip"))  # behind it stand its kind and checksum
-    assert outcome(root, "LEVELDB", expected) == "harmless"
-    store = open_store(root)
-    told = list(store.inspect())
-    store.close()
-    assert [(damage.type, damage.where) for damage in told] == [("CHECKSUM_MISMATCH", str(root / "leveldb"))]
-
-
-def first_block_size(table):
-    """Bytes of a table's first block, as its footer and the first entry of its index say."""
-    numbers = varints(table[-48:])
-    _, _, index, _ = (next(numbers) for _ in range(4))
-    entry = varints(table[index:])
-    _, key_size, _ = (next(entry) for _ in range(3))
-    handle = varints(table[index + 3 + key_size :])
-    assert next(handle) == 0
-    return next(handle)
-
-
-def varints(content):
-    number = shift = 0
-    for byte in content:
-        number |= (byte & 0x7F) << shift
-        shift += 7
-        if byte < 0x80:
-            yield number
-            number = shift = 0
 
 
 @pytest.mark.campaign

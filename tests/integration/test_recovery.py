@@ -10,6 +10,7 @@ from pathlib import Path
 
 import plyvel
 import pytest
+from leveldb_places import first_block_size
 
 from backrooms_tui.config.settings import PersistenceSettings, Settings
 from backrooms_tui.model import errors
@@ -284,6 +285,21 @@ def test_a_check_names_the_one_flipped_bit_and_changes_nothing(open_rooms: Open,
     }
     assert service.rooms() == before
     assert ask(service, other, "recall value") == ["kept"]
+
+
+def test_a_block_whose_checksum_alone_is_wrong_is_told_and_is_damage_of_no_room(open_rooms: Open, root: Path) -> None:
+    service = open_rooms()
+    rooms = [make_room(service) for _ in range(2)]
+    service.close()
+    table = max(root.glob("leveldb/*.ldb"), key=lambda table: table.stat().st_size)
+    content = bytearray(table.read_bytes())
+    content[first_block_size(content) + 1] ^= 1  # behind a block stand its kind and its checksum
+    table.write_bytes(content)
+    service = open_rooms()
+    findings = service.check().findings
+    assert findings
+    assert {(finding.room_id, finding.damage.type) for finding in findings} == {(None, "CHECKSUM_MISMATCH")}
+    assert [ask(service, room, "recall value") for room in rooms] == [["kept"]] * 2
 
 
 def test_a_check_of_sound_rooms_finds_nothing_and_says_how_far_it_is(open_rooms: Open) -> None:
