@@ -119,7 +119,7 @@ def print_table(title: str, rows: Sequence[Row], *, notes: Sequence[str] = ()) -
     print("| figure | | floor | | ratio | must | |")
     print("|---|---|---|---|---|---|---|")
     for row in rows:
-        bound = f"{'>=' if row.unit == '/s' else '<='} {row.must:g}x"
+        bound = f"{'>=' if row.unit == '/s' else '<='} {row.must:.3g}x"
         verdict = "held" if row.held else "MISSED"
         figure, floor = _amount(row.value, row.unit), _amount(row.floor_value, row.unit)
         print(f"| {row.subject} | {figure} | {row.floor} | {floor} | {row.ratio:.2f}x | {bound} | {verdict} |")
