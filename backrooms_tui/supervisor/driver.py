@@ -61,6 +61,10 @@ class Driver:
         """See to it that the room works on its next input, or has its entity, if it should."""
         self._worker.post(lambda: self.advance(room))
 
+    def after(self, then: Callable[[], None]) -> None:
+        """Call `then` when all that has been asked for so far is done."""
+        self._worker.post(then)
+
     def retire(self, room: LiveRoom) -> None:
         """Let an unused entity go; the room answers from its snapshot later."""
         self._worker.post(lambda: self._retire(room))

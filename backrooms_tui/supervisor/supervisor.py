@@ -18,6 +18,7 @@ from backrooms_tui import __version__
 from backrooms_tui.model.entries import MemoryEntry
 from backrooms_tui.model.errors import (
     InputRefused,
+    SequenceConflict,
 )
 from backrooms_tui.model.events import RoomChanged
 from backrooms_tui.model.ids import RoomId
@@ -192,21 +193,28 @@ class Supervisor:
         timeout: float | None = None,
         visitor: Visitor | None = None,
     ) -> Receipt:
-        room = self._registry.ours(room_id)
+        def sent() -> Receipt:
+            room = self._registry.ours(room_id)
+            try:
+                return accept(
+                    self._engine,
+                    room,
+                    data,
+                    source=source,
+                    session=None if visitor is None else visitor.session,
+                    request_id=request_id,
+                    timeout=timeout,
+                    kick=self._driver(room).kick,
+                )
+            except InputRefused as refusal:
+                count_refusal(self._engine, room, refusal)
+                raise
+
         try:
-            return accept(
-                self._engine,
-                room,
-                data,
-                source=source,
-                session=None if visitor is None else visitor.session,
-                request_id=request_id,
-                timeout=timeout,
-                kick=self._driver(room).kick,
-            )
-        except InputRefused as refusal:
-            count_refusal(self._engine, room, refusal)
-            raise
+            return sent()
+        except SequenceConflict:  # put on what a write that failed had left; nothing of it was written
+            self._settled(self._registry.get(room_id))
+            return sent()
 
     def wait(self, receipt: Receipt, timeout: float | None = None) -> TurnResult | None:
         return await_turn(self._store, self._registry.get(receipt.room_id), receipt, timeout)
@@ -290,6 +298,12 @@ class Supervisor:
     def _kick(self, room: LiveRoom) -> None:
         if not self._closed:
             self._driver(room).kick(room)
+
+    def _settled(self, room: LiveRoom) -> None:
+        """Wait until what has been posted to a room's worker is done: that it is to begin anew, above all."""
+        done = threading.Event()
+        self._driver(room).after(done.set)
+        done.wait(HALT_SECONDS)
 
     def _forget(self, room: LiveRoom, record: RoomRecord | None = None) -> None:
         """Have a room forget everything but its record, and part with its process."""
