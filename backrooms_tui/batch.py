@@ -17,6 +17,16 @@ LAST_ROOM = "{LAST_ROOM_ID}"
 EXIT = b"exit"
 
 
+def shell_words(line: bytes) -> list[str]:
+    """The words of a line, as a shell reads them. Raises UsageError."""
+    try:
+        return shlex.split(line.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise UsageError("LINE: not UTF-8 text") from None
+    except ValueError as error:
+        raise UsageError(f"LINE: {error}") from None
+
+
 class BatchLines:
     """The lines of one batch, read one by one: `command`, then `input` as long as that has entered a room."""
 
@@ -66,13 +76,8 @@ class BatchLines:
         return line
 
     def words(self, line: bytes) -> list[str]:
-        """The words of a command, as a shell reads them. Raises UsageError."""
-        try:
-            words = shlex.split(line.decode("utf-8"))
-        except UnicodeDecodeError:
-            raise UsageError("LINE: not UTF-8 text") from None
-        except ValueError as error:
-            raise UsageError(f"LINE: {error}") from None
+        """The words of a command, the room made last in its place. Raises UsageError."""
+        words = shell_words(line)
         if any(LAST_ROOM in word for word in words) and self.last_room is None:
             raise UsageError("LAST_ROOM_ID: no room has been made by this batch.")
         return [word.replace(LAST_ROOM, self.last_room or "") for word in words]

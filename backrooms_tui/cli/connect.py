@@ -7,12 +7,12 @@ for a connection that is lost: then there is nothing to go on with.
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
+from backrooms_tui.batch import shell_words
 from backrooms_tui.daemon.client import RemoteService
 from backrooms_tui.daemon.client import connect as connected
 from backrooms_tui.daemon.discovery import VARIABLE, directory, find
@@ -119,11 +119,6 @@ class _Talk:
 
 
 def _words(line: bytes) -> list[str]:
-    """The words of a line, as a shell reads them, without the program's name. Raises UsageError."""
-    try:
-        words = shlex.split(line.decode("utf-8"))
-    except UnicodeDecodeError:
-        raise UsageError("LINE: not UTF-8 text") from None
-    except ValueError as error:
-        raise UsageError(f"LINE: {error}") from None
+    """The words of a line without the program's name. Raises UsageError."""
+    words = shell_words(line)
     return words[1:] if words[:1] == [PROGRAM] else words

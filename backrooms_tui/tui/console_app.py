@@ -122,12 +122,7 @@ class BackroomsApp(App[int]):
             # Textual decides at this point, before a theme can be set, how NO_COLOR is obeyed.
             ansi_color=True if palette in ("ansi16", "mono") else None,
         )
-        self.animation_level = "none"
-        for theme in self.palettes.values():
-            self.register_theme(theme)
-        # Setting it the usual way would parse all stylesheets and lay the screen out once more after the start.
-        self.set_reactive(App.theme, self.palettes[palette].name)
-        self.stylesheet.set_variables(self.get_css_variables())
+        self._dress(palette)
         self.console_calls = ServiceCalls(lambda outcome: self._post(CallEnded(outcome)), on_fault)
         attachment.changed = lambda: self._post(AttachmentChanged())
         self.console_feed = Feed(attachment.subscribe(), lambda: self._post(FeedRang()))
@@ -159,6 +154,14 @@ class BackroomsApp(App[int]):
         self._flushed_at = 0.0
         self._flush_set = False
         self._title = ""
+
+    def _dress(self, palette: str) -> None:
+        self.animation_level = "none"
+        for theme in self.palettes.values():
+            self.register_theme(theme)
+        # Setting it the usual way would parse all stylesheets and lay the screen out once more after the start.
+        self.set_reactive(App.theme, self.palettes[palette].name)
+        self.stylesheet.set_variables(self.get_css_variables())
 
     @property
     def console_driver(self) -> Driver | None:

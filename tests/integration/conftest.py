@@ -1,4 +1,4 @@
-"""Fixtures of the tests that need a Redis server; the server itself is `redis_server` of every test."""
+"""Services that tests open, and what tests need of a Redis server; the server itself is `redis_server` of every test."""
 
 from __future__ import annotations
 
@@ -9,6 +9,22 @@ from redis_server import RedisServer
 
 from backrooms_tui.model.errors import StoreFailed
 from backrooms_tui.persistence.opening import open_store
+from backrooms_tui.service import open_service
+
+
+@pytest.fixture
+def open_service_on():
+    """Opens services, again and again; what is left open is closed, and no thread of any may have met a fault."""
+    opened, faults = [], []
+
+    def open_it(settings):
+        opened.append(open_service(settings, on_fault=faults.append))
+        return opened[-1]
+
+    yield open_it
+    for service in opened:
+        service.close()
+    assert faults == []
 
 
 @pytest.fixture

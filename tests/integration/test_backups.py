@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,20 +25,13 @@ HOUR = 3600
 
 
 @pytest.fixture
-def open_rooms(tmp_path: Path) -> Iterator[Open]:
-    opened: list[RoomService] = []
-    faults: list[BaseException] = []
-
+def open_rooms(tmp_path: Path, open_service_on) -> Open:
     def open_it(where: str = "rooms", *, rooms: int = 1024, **backup: object) -> RoomService:
         persistence = PersistenceSettings(path=str(tmp_path / where / "store"), backup=BackupSettings(**backup))  # type: ignore[arg-type]
         settings = Settings(persistence=persistence, limits=LimitSettings(max_rooms=rooms))
-        opened.append(open_service(settings, on_fault=faults.append))
-        return opened[-1]
+        return open_service_on(settings)
 
-    yield open_it
-    for service in opened:
-        service.close()
-    assert faults == []
+    return open_it
 
 
 @pytest.fixture

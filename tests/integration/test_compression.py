@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,7 @@ from backrooms_tui.model.room import RoomConfig, RoomRecord
 from backrooms_tui.model.states import RoomState
 from backrooms_tui.persistence.opening import open_store
 from backrooms_tui.persistence.segments import bodies_of, is_segment
-from backrooms_tui.service import RoomService, open_service
+from backrooms_tui.service import RoomService
 
 MB = 1024 * 1024
 SMALL = 16 * MB
@@ -32,23 +32,16 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def open_rooms(root: Path) -> Iterator[Callable[..., RoomService]]:
-    opened: list[RoomService] = []
-    faults: list[BaseException] = []
-
+def open_rooms(root: Path, open_service_on) -> Callable[..., RoomService]:
     def open_it(*, threshold: float = 0.85, entries: int = 1_000_000) -> RoomService:
         settings = Settings(
             persistence=PersistenceSettings(path=str(root)),
             entity=EntitySettings(memory_compression_threshold=threshold),
             limits=LimitSettings(memory_entries_max=entries),
         )
-        opened.append(open_service(settings, on_fault=faults.append))
-        return opened[-1]
+        return open_service_on(settings)
 
-    yield open_it
-    for service in opened:
-        service.close()
-    assert faults == []
+    return open_it
 
 
 def make_room(service: RoomService, **config: object) -> RoomId:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import plyvel
@@ -39,18 +39,11 @@ def settings_of(root: Path) -> Settings:
 
 
 @pytest.fixture
-def open_rooms(root: Path) -> Iterator[Open]:
-    opened: list[RoomService] = []
-    faults: list[BaseException] = []
-
+def open_rooms(root: Path, open_service_on) -> Open:
     def open_it() -> RoomService:
-        opened.append(open_service(settings_of(root), on_fault=faults.append))
-        return opened[-1]
+        return open_service_on(settings_of(root))
 
-    yield open_it
-    for service in opened:
-        service.close()
-    assert faults == []
+    return open_it
 
 
 def ask(service: RoomService, room: RoomId, text: str) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -31,20 +31,14 @@ Open = Callable[[], RoomService]
 
 
 @pytest.fixture
-def open_rooms(tmp_path: Path) -> Iterator[Open]:
+def open_rooms(tmp_path: Path, open_service_on) -> Open:
     """Open the test's store; every service is closed at the end."""
-    opened: list[RoomService] = []
-    faults: list[BaseException] = []
 
     def open_it() -> RoomService:
         settings = Settings(persistence=PersistenceSettings(path=str(tmp_path / "rooms")))
-        opened.append(open_service(settings, on_fault=faults.append))
-        return opened[-1]
+        return open_service_on(settings)
 
-    yield open_it
-    for service in opened:
-        service.close()
-    assert faults == []
+    return open_it
 
 
 @pytest.fixture

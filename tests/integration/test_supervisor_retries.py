@@ -9,22 +9,15 @@ from backrooms_tui.model.entries import EntryType, Meta
 from backrooms_tui.model.errors import StoreFailed
 from backrooms_tui.model.room import RoomConfig
 from backrooms_tui.model.views import Visitor
-from backrooms_tui.service import open_service
 
 
 @pytest.fixture
-def open_rooms(tmp_path):
-    opened, faults = [], []
-
+def open_rooms(tmp_path, open_service_on):
     def open_it():
         settings = Settings(persistence=PersistenceSettings(path=str(tmp_path / "rooms")))
-        opened.append(open_service(settings, on_fault=faults.append))
-        return opened[-1]
+        return open_service_on(settings)
 
-    yield open_it
-    for service in opened:
-        service.close()
-    assert faults == []
+    return open_it
 
 
 def inputs(service, room):

@@ -7,7 +7,7 @@ import os
 import random
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -19,19 +19,6 @@ from support import eventually
 KILLS = 50 if os.environ.get("ROOM_CAMPAIGN") else 3
 
 pytestmark = [pytest.mark.terminal, pytest.mark.timeout(180)]
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    place = tmp_path / "op"
-    place.mkdir(mode=0o700)
-    return place
-
-
-@pytest.fixture
-def daemon(home: Path) -> Iterator[DaemonProgram]:
-    with DaemonProgram(home) as running:
-        yield running
 
 
 @pytest.fixture

@@ -19,19 +19,6 @@ pytestmark = [pytest.mark.terminal, pytest.mark.timeout(180)]
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    place = tmp_path / "op"
-    place.mkdir(mode=0o700)
-    return place
-
-
-@pytest.fixture
-def daemon(home: Path) -> Iterator[DaemonProgram]:
-    with DaemonProgram(home) as running:
-        yield running
-
-
-@pytest.fixture
 def ssh(need_tool: Callable[[str], str], tmp_path: Path) -> Iterator[SshServer]:
     with SshServer(need_tool("sshd"), need_tool("ssh"), need_tool("ssh-keygen"), tmp_path / "ssh") as server:
         yield server
