@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 import pytest_textual_snapshot
 from fleet import NOW, Fleet
+from seeing import screen_text
 from support import ROOT
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from textual.pilot import Pilot
@@ -51,28 +51,6 @@ class Grid(SingleFileSnapshotExtension):
 
 def pytest_configure(config: pytest.Config) -> None:
     pytest_textual_snapshot.SVGImageExtension = Picture
-
-
-def screen_text(app: BackroomsApp) -> str:
-    """What the top screen shows, without trailing spaces."""
-    strips = app.screen._compositor.render_strips()
-    return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips) + "\n"
-
-
-async def sees(pilot: Pilot[Any], text: str, *, within: float = 5.0) -> None:
-    """Wait until the screen shows a text."""
-    deadline = time.monotonic() + within
-    while text not in screen_text(pilot.app):
-        assert time.monotonic() < deadline, f"{text!r} never came:\n{screen_text(pilot.app)}"
-        await pilot.pause()
-
-
-async def comes(pilot: Pilot[Any], check: Callable[[], object], *, within: float = 5.0) -> None:
-    """Wait until something is so."""
-    deadline = time.monotonic() + within
-    while not check():
-        assert time.monotonic() < deadline, f"never: {check}\n{screen_text(pilot.app)}"
-        await pilot.pause()
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from conftest import comes, screen_text, sees
 from fleet import NOW, Fleet, room_id
+from seeing import comes, screen_text, sees
 from textual import events
 from textual.pilot import Pilot
 

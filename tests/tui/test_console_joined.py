@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from conftest import comes, screen_text, sees
 from fleet import NOW, Fleet
+from seeing import comes, screen_text, sees
 from served import Served
 from severed import Severed
 from textual.pilot import Pilot

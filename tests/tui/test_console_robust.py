@@ -6,8 +6,8 @@ import random
 from typing import Any
 
 import pytest
-from conftest import comes, screen_text, sees
 from fleet import NOW, Fleet, record, room_id
+from seeing import comes, screen_text, sees
 from textual.app import App
 from textual.screen import ModalScreen, Screen
 from textual.widget import Widget

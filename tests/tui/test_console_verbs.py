@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from conftest import comes, screen_text, sees
+from seeing import comes, screen_text, sees
 from textual import events
 from textual.pilot import Pilot
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import comes, sees
 from fleet import Fleet
+from seeing import comes, sees
 from textual.pilot import Pilot
 
 from backrooms_tui.model.errors import ArchiveInvalid
