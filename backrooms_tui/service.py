@@ -115,6 +115,12 @@ class RoomService(Protocol):
         """A page of memory in rising order, by timestamp cursors, as `RoomStore.read` gives it."""
         ...
 
+    def interrupt(self, room_id: RoomId, *, by: str) -> TurnResult:
+        """End the running input early and wait for that: a call of the entity is cancelled, the entity is asked to
+        stop and killed when it does not. What was said stays. Raises NothingRuns, RoomSuspended, RoomCorrupted.
+        """
+        ...
+
     def suspend(self, room_id: RoomId, *, by: str) -> RoomView:
         """Waits for the running input to end (its deadline bounds that), halts the entity, keeps the queue."""
         ...
@@ -265,6 +271,8 @@ def open_service(
         init_timeout=settings.entity.init_timeout,
         compression_threshold=settings.entity.memory_compression_threshold,
         observations=settings.entity.enable_observations,
+        live_entities=settings.entity.live_processes,
+        interrupt_grace=settings.entity.interrupt_grace,
     )
 
     def fault(error: BaseException) -> None:

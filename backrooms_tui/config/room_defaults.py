@@ -15,6 +15,7 @@ def room_config(settings: Settings, given: Mapping[str, object]) -> RoomConfig:
     defaults: dict[str, object] = {
         "memory_limit": settings.limits.max_room_memory,
         "timeout": settings.limits.entity_timeout,
+        "entity": settings.entity.default,
         "compression": settings.persistence.compression,
     }
     config = RoomConfig(**(defaults | dict(given))).validated()  # type: ignore[arg-type]

@@ -154,6 +154,32 @@ class EntitySettings:
     """Part of its capacity at which a room's memory is compressed."""
     enable_observations: bool = True
     """Whether an entity's observations are remembered."""
+    default: str = "reference"
+    """Entity of rooms that are created without asking for another: a line as `room.exe create --entity` takes."""
+    require_seal: bool = False
+    """Whether a room is refused an entity where any part of the seal cannot be had."""
+    live_processes: Annotated[int, Within(1, limits.MAX_ROOMS)] = 128
+    """Entities kept running; beyond, the one that was used least recently ends, and starts again when called for."""
+    interrupt_grace: Annotated[float, Within(0.001, 60)] = 1
+    """Seconds until an interrupted entity that does not end its turn is killed."""
+
+
+@value
+class ModelSettings:
+    base_url: Annotated[str, Like(r"^https?://[^\s/]+(/[^\s]*)?$", "an http:// or https:// address")] = (
+        "https://api.openai.com/v1"
+    )
+    """Where `llm:openai/...` rooms ask: OpenAI, or any server that speaks its protocol."""
+    key_file: Annotated[str | None, Directory()] = None
+    """File with the server's key, absolute or beginning with `~`; null: variable OPENAI_API_KEY, or no key at all."""
+    connect_timeout: Annotated[float, Within(0.001, 3600)] = 10
+    """Seconds to reach the server."""
+    stall_timeout: Annotated[float, Within(0.001, 3600)] = 60
+    """Seconds without a sign of the server until a call is given up."""
+    call_timeout: Annotated[float, Within(0.001, 3600)] = 300
+    """Seconds for one call of a model, with all its retries."""
+    retries: Annotated[int, Within(0, 10)] = 2
+    """Times a call is tried again after 408, 409, 429, 5xx or a connection that failed, before anything was said."""
 
 
 @value
@@ -206,6 +232,7 @@ class Settings:
     limits: LimitSettings = LimitSettings()
     logging: LoggingSettings = LoggingSettings()
     entity: EntitySettings = EntitySettings()
+    model: ModelSettings = ModelSettings()
     daemon: DaemonSettings = DaemonSettings()
     metrics: MetricsSettings = MetricsSettings()
     tracing: TracingSettings = TracingSettings()

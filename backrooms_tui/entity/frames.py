@@ -23,6 +23,8 @@ MAX_TURN_FRAMES = 65_536
 class Ready:
     name: str
     version: str
+    interrupt: str = ""
+    """How a turn is interrupted: `frame`, `signal` (SIGINT), or empty: only by ending the process."""
 
 
 @value
@@ -30,6 +32,8 @@ class Output:
     """Text the entity says; lone surrogates are already U+FFFD. May hold newlines: each line is one OUTPUT entry."""
 
     text: str
+    more: bool = False
+    """The next frame goes on with the last line of this one."""
 
 
 @value
@@ -72,6 +76,17 @@ class Terminate:
 
 
 @value
+class Call:
+    """The entity asks the host for something it cannot do itself: a model's answer, a tool (see calls.Broker)."""
+
+    id: str
+    """Chosen by the entity, once for each input; the same one on a second attempt."""
+    name: str
+    """`model`, or `tool:` and its name."""
+    args: dict[str, Any]
+
+
+@value
 class Fail:
     """The entity failed at this input and says so; its state is as before."""
 
@@ -103,5 +118,17 @@ class Closed:
 
 
 Frame = (
-    Ready | Output | Silent | Observation | StateSet | StateValue | Log | Terminate | Fail | Done | Violation | Closed
+    Ready
+    | Output
+    | Silent
+    | Observation
+    | StateSet
+    | StateValue
+    | Log
+    | Call
+    | Terminate
+    | Fail
+    | Done
+    | Violation
+    | Closed
 )

@@ -42,8 +42,9 @@ class ZygoteHost:
         self._living_link()
 
     def spawn(self, spec: EntitySpec, *, on_exit: Callable[[ExitReport], None]) -> SealedProcess:
-        if spec.kind not in KINDS or (spec.kind == "python") is not (spec.source is not None):
-            raise EntityInitFailed(f"ENTITY: {scrub(spec.kind)}")
+        kind = spec.runtime.kind
+        if kind not in KINDS or (kind == "python") is not (spec.source is not None):
+            raise EntityInitFailed(f"ENTITY: {scrub(kind)}")
         link = self._living_link()
         try:
             process, theirs = _channels(on_exit, self._bounds)
@@ -116,12 +117,12 @@ def _init(spec: EntitySpec) -> dict[str, object]:
     frame: dict[str, object] = {
         "type": "init",
         "v": [VERSION],
-        "kind": spec.kind,
+        "kind": spec.runtime.kind,
         "now": spec.now,
         "seq": spec.seq,
         "state": spec.state,
         "limits": {"memory": spec.memory_limit},
-        "calls": [],
+        "calls": [*spec.calls],
     }
     if spec.source is not None:
         frame["source"] = spec.source

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
-from .frames import Done, Fail, Frame, Log, Observation, Output, Ready, Silent, StateSet, StateValue, Terminate
+from .frames import Call, Done, Fail, Frame, Log, Observation, Output, Ready, Silent, StateSet, StateValue, Terminate
 
 VERSION = 1
 """The version of the protocol spoken here."""
@@ -21,6 +21,7 @@ MAX_DEPTH = 100
 """Nesting of JSON values; whoever encodes them again has a deeper stack than the decoder had."""
 MAX_WORD = 128
 """Characters of names, versions, levels and error classes; more is cut."""
+INTERRUPTS = ("", "frame", "signal")
 MAX_TRACE = 64 * 1024
 """Characters of a `fail` frame's text and of its trace; more is cut."""
 
@@ -32,11 +33,8 @@ class Broken(Exception):
     """The line is not a frame; the message says why."""
 
 
-def parse(line: bytes) -> tuple[Frame, bool]:
-    """The frame of one line, without its newline; True when it is an output piece that goes on in the next frame.
-
-    Raises Broken.
-    """
+def parse(line: bytes) -> Frame:
+    """The frame of one line, without its newline. Raises Broken."""
     fields = _fields(line)
     kind = fields.get("type")
     if not isinstance(kind, str):
@@ -44,7 +42,7 @@ def parse(line: bytes) -> tuple[Frame, bool]:
     build = _BUILDERS.get(kind)
     if build is None:
         raise Broken(f"unknown frame type {clean(kind[:MAX_WORD])!r}")
-    return build(fields), kind == "output" and fields.get("more") is True
+    return build(fields)
 
 
 def clean(text: str) -> str:
@@ -105,7 +103,10 @@ def _word(fields: Fields, name: str) -> str:
 def _ready(fields: Fields) -> Frame:
     if type(version := fields.get("v")) is not int or version != VERSION:
         raise Broken(f"ready: no common version, offered [{VERSION}]")
-    return Ready(_word(fields, "name"), _word(fields, "version"))
+    interrupt = fields.get("interrupt", "")
+    if interrupt not in INTERRUPTS:
+        raise Broken("ready: interrupt is neither frame nor signal")
+    return Ready(_word(fields, "name"), _word(fields, "version"), interrupt)
 
 
 def _state(fields: Fields) -> Frame:
@@ -120,6 +121,16 @@ def _state(fields: Fields) -> Frame:
     return StateSet(changed, tuple(gone))
 
 
+def _call(fields: Fields) -> Frame:
+    args = fields.get("args", {})
+    if not isinstance(args, dict):
+        raise Broken("call: args is not an object")
+    call = Call(_text(fields, "id"), _text(fields, "name"), args)
+    if not (0 < len(call.id) <= MAX_WORD and 0 < len(call.name) <= MAX_WORD):
+        raise Broken(f"call: id and name have 1 to {MAX_WORD} characters")
+    return call
+
+
 def _fail(fields: Fields) -> Frame:
     return Fail(_word(fields, "error"), _text(fields, "text")[:MAX_TRACE], _text(fields, "trace")[:MAX_TRACE])
 
@@ -132,11 +143,12 @@ def _done(fields: Fields) -> Frame:
 
 _BUILDERS: dict[str, Callable[[Fields], Frame]] = {
     "ready": _ready,
-    "output": lambda fields: Output(_text(fields, "text")),
+    "output": lambda fields: Output(_text(fields, "text"), fields.get("more") is True),
     "silent": lambda _: Silent(),
     "observation": lambda fields: Observation(_text(fields, "text"), fields.get("data")),
     "state": _state,
     "log": lambda fields: Log(_word(fields, "level"), _text(fields, "text")),
+    "call": _call,
     "terminate": lambda fields: Terminate(_text(fields, "reason")),
     "fail": _fail,
     "done": _done,

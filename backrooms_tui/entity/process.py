@@ -8,9 +8,10 @@ which the zygote reports; `on_exit` is called with it in the host's zygote threa
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from backrooms_tui.model.runtimes import Runtime
 from backrooms_tui.model.value import value
 
 from .frames import Frame
@@ -23,10 +24,9 @@ FAULTS = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE}
 class EntitySpec:
     """What an entity process is to be. Sent to the child through its own pipe, never through the zygote."""
 
-    kind: str
-    """Runtime: `reference`, or `python` for the entity that `source` defines."""
+    runtime: Runtime
     memory_limit: int
-    """Bytes of address space beyond what the interpreter has at the seal."""
+    """Bytes of address space beyond what the interpreter has at the seal; for a command, of its data."""
     state: Mapping[str, Any] | None = None
     """Last committed state, None for a new room."""
     seq: int = 0
@@ -34,7 +34,11 @@ class EntitySpec:
     now: int = 0
     """Nanoseconds since the epoch: the only time the entity is given."""
     source: str | None = None
-    """Python source that defines one subclass of Entity; compiled in the child, after the seal."""
+    """`python`: text that defines one subclass of Entity; compiled in the child, after the seal."""
+    calls: tuple[str, ...] = ()
+    """Names of the calls that are granted."""
+    replay: Callable[[], Sequence[str]] | None = None
+    """For a command in `lines` mode that restores itself: gives the texts of the inputs it has answered, in order."""
 
 
 @value
@@ -82,6 +86,12 @@ class EntityProcess(Protocol):
         ...
 
     write_fileno: int
+    one_shot: bool
+    """It answers one input and ends; that it ends by itself after a turn is no death worth a word."""
+
+    def interrupt(self, seq: int) -> bool:
+        """Ask it to end the turn on input `seq` early; False when it knows no way, and only `kill` is left."""
+        ...
 
     def begin_turn(self, seq: int) -> None:
         """Start counting the bounds of one input anew."""

@@ -60,6 +60,7 @@ class SealedProcess:
         self.pid: int | None = None
         self.exit: ExitReport | None = None
         self.write_fileno = frames
+        self.one_shot = False
         self._frames = frames
         self._captured = captured
         self._crash = crash
@@ -107,6 +108,9 @@ class SealedProcess:
                 except OSError:  # the peer is dead; `receive` tells
                     self._unsent.clear()
             return True
+
+    def interrupt(self, seq: int) -> bool:  # noqa: ARG002 - the one turn that runs
+        return False
 
     def kill(self) -> None:
         with self._lock:

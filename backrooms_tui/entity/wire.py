@@ -51,7 +51,8 @@ class Decoder:
         self._phase = _Phase.STARTING
         self._seq = 0
         self._line = bytearray()
-        self._pieces: list[str] = []
+        self._unfinished = False
+        """The last output goes on in the next frame."""
         self._printed: list[str] = []
         self._utf8 = codecs.getincrementaldecoder("utf-8")("replace")
         self._bytes = 0
@@ -117,18 +118,14 @@ class Decoder:
         if len(line) > MAX_LINE:
             raise Broken(f"a line of more than {MAX_LINE} bytes")
         self._count(len(line) + 1, 1)
-        frame, goes_on = parse(line)
+        frame = parse(line)
         if not isinstance(frame, _LEGAL.get(self._phase, object)) or (
             isinstance(frame, Ready) and self._phase is not _Phase.STARTING
         ):
             raise Broken(f"{type(frame).__name__.lower()} {self._phase.value}")
         if isinstance(frame, Output):
-            self._pieces.append(frame.text)
-            if goes_on:
-                return
-            frame = Output("".join(self._pieces))
-            self._pieces.clear()
-        elif self._pieces:
+            self._unfinished = frame.more
+        elif self._unfinished:
             raise Broken("an output left unfinished")
         if isinstance(frame, Done | Fail):
             frames += self.flush_printed()
@@ -154,6 +151,5 @@ class Decoder:
     def _break(self, code: str, reason: str) -> Violation:
         self._phase = _Phase.BROKEN
         self._line.clear()
-        self._pieces.clear()
         self._printed.clear()
         return Violation(code, reason)

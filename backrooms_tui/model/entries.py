@@ -75,6 +75,8 @@ class Meta:
     """ERROR: the error code."""
     DATA = "data"
     """OBSERVATION: the entity's structured value."""
+    CALL = "call"
+    """STATE_CHANGE `call`: the host's answer to a call of the entity (see supervisor.calls)."""
 
 
 class Outcome:
@@ -88,5 +90,7 @@ class Outcome:
     """The entity said so itself; it lives on, its state is as before the input."""
     VIOLATION = "VIOLATION"
     """The entity broke the protocol or a bound and was killed."""
+    INTERRUPTED = "INTERRUPTED"
+    """An operator ended it; what it said so far is kept."""
     LOST = "LOST"
     """The host died twice while the input ran; its text is kept, its work is not."""

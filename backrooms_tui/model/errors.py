@@ -160,6 +160,12 @@ class EntityInitFailed(BackroomsError):
     code = "ENTITY_INIT_FAILED"
 
 
+class NothingRuns(BackroomsError):
+    """There is no turn to interrupt."""
+
+    code = "NOTHING_RUNS"
+
+
 class EntitySealFailed(BackroomsError):
     """The kernel refuses a layer that the seal cannot do without."""
 

@@ -47,6 +47,22 @@ class Said:
 
 
 @value
+class Saying:
+    """Part of a line that the entity has not ended yet: it goes on where the last part of (seq, attempt, n) ended.
+
+    `Said` with the same n comes when the line is whole, and holds all of it.
+    """
+
+    room_id: RoomId
+    seq: int
+    attempt: int
+    n: int
+    at: int
+    text: str
+    """Without newlines."""
+
+
+@value
 class TurnEnded:
     """The turn is durable: `entries` replace everything `Said` for it."""
 
@@ -107,6 +123,7 @@ Event = (
     InputAccepted
     | TurnStarted
     | Said
+    | Saying
     | TurnEnded
     | EntriesAdded
     | RoomChanged

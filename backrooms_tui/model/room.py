@@ -24,7 +24,7 @@ class RoomConfig:
     compression: str = "zstd"
     """One of COMPRESSIONS."""
     entity: str = "reference"
-    """Runtime of the entity."""
+    """What the entity is: a line as of `runtimes.parse`."""
     name: str | None = None
     """For people; never a handle."""
 
@@ -38,6 +38,9 @@ class RoomConfig:
             raise UsageError(f"TIMEOUT: {self.timeout:g} is not within 0..{MAX_TIMEOUT} seconds.")
         if self.compression not in COMPRESSIONS:
             raise UsageError(f"COMPRESSION: {self.compression[:40]!r} is not one of {'|'.join(COMPRESSIONS)}.")
+        from .runtimes import parse  # 3 ms, for who makes rooms only
+
+        parse(self.entity)
         if self.name is not None and (len(self.name) > MAX_NAME or not self.name.isprintable()):
             raise UsageError(f"NAME: at most {MAX_NAME} printable characters.")
         return self

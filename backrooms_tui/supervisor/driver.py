@@ -28,7 +28,7 @@ from backrooms_tui.entity.frames import (
 from backrooms_tui.entity.process import EntityProcess, ExitReport
 from backrooms_tui.model.entries import Draft, Outcome
 from backrooms_tui.model.errors import BackroomsError, EntityInitFailed
-from backrooms_tui.model.events import RoomChanged, Said, TurnStarted
+from backrooms_tui.model.events import RoomChanged, Said, Saying, TurnStarted
 from backrooms_tui.model.room import QueuedInput, RoomRecord
 from backrooms_tui.model.value import changed
 from backrooms_tui.persistence.records import UnstorableEntry
@@ -182,8 +182,7 @@ class Driver:
             case _ if turn is None or turn.ended:
                 self._violated(room, "PROTOCOL_VIOLATION", f"{type(frame).__name__.lower()} outside a turn")
             case Output():
-                for n, line in turn.say(frame.text):
-                    self._tell(room, turn, n, line)
+                self._said(room, turn, frame)
             case Observation():
                 self._observed(room, turn, frame)
             case StateSet() | StateValue():
@@ -192,6 +191,13 @@ class Driver:
                 self._end(room, turn, Outcome.FAILED, error=failure_error(frame))
             case Done():
                 self._done(room, turn)
+
+    def _said(self, room: LiveRoom, turn: Turn, frame: Output) -> None:
+        for n, line in turn.say(frame.text, more=frame.more):
+            self._tell(room, turn, n, line)
+        if frame.more and turn.unfinished[-1]:
+            part = Saying(room.id, turn.seq, turn.attempt, turn.n, time.time_ns(), turn.unfinished[-1])
+            self._engine.tell_turn(room, turn.seq, part)
 
     def _tell(self, room: LiveRoom, turn: Turn, n: int, text: str, *, observation: bool = False) -> None:
         said = Said(room.id, turn.seq, turn.attempt, n, time.time_ns(), text, observation=observation)

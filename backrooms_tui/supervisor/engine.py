@@ -47,6 +47,8 @@ class Limits:
     """Seconds without activity after which an ACTIVE room becomes IDLE."""
     live_entities: int = 128
     """Processes kept; beyond, the least recently used idle one goes cold. A cold start costs 5-10 ms."""
+    interrupt_grace: float = 1.0
+    """Seconds until an interrupted entity that does not end its turn is killed."""
 
 
 class Slots:

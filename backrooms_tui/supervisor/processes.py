@@ -14,6 +14,7 @@ from backrooms_tui.model.entries import Draft, EntryType, Meta
 from backrooms_tui.model.errors import BackroomsError, EntityInitFailed
 from backrooms_tui.model.events import RoomChanged
 from backrooms_tui.model.room import Damage, QueuedInput
+from backrooms_tui.model.runtimes import parse
 
 from .engine import Engine
 from .room import LiveRoom
@@ -43,7 +44,7 @@ class Processes:
 
     def spawn(self, room: LiveRoom) -> None:
         spec = EntitySpec(
-            kind=room.record.config.entity,
+            runtime=parse(room.record.config.entity),
             memory_limit=room.record.config.memory_limit,
             state=room.state,
             seq=room.record.tail.seq,

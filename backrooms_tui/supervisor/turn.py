@@ -24,6 +24,10 @@ class Turn:
     text: str
     said: list[Draft] = field(default_factory=list)
     outputs: int = 0
+    unfinished: list[str] = field(default_factory=list)
+    """Pieces of a line that is not whole yet."""
+    _broken: bool = False
+    """The output that goes on has had a newline already."""
     staged: dict[str, Any] | None = None
     """The state this turn would commit; None while it has not touched it."""
     ended: bool = False
@@ -47,15 +51,34 @@ class Turn:
     def attempt(self) -> int:
         return self.input.attempt
 
-    def say(self, text: str) -> list[tuple[int, str]]:
-        """Add output text; gives (n, line) for each line, as it is told to watchers."""
-        lines = text.split("\n")
-        if len(lines) > 1 and lines[-1] == "":
-            lines.pop()  # a trailing newline ends the last line, it does not begin another
+    def say(self, text: str, *, more: bool = False) -> list[tuple[int, str]]:
+        """Add output text; gives (n, line) for each line that is whole now, as it is told to watchers.
+
+        With `more` the next text goes on with the last line, of which `unfinished` holds what there is.
+        """
+        *lines, rest = text.split("\n")
+        if lines:
+            lines[0] = self._finish(lines[0])
+        self.unfinished.append(rest)
+        if not more:
+            last = self._finish("")
+            if last or not (lines or self._broken):  # a trailing newline ends the last line, it begins no other
+                lines.append(last)
+        self._broken = more and (self._broken or bool(lines))
         self.outputs += len(lines)
-        first = len(self.said) + self.unremembered
+        first = self.n
         self.said.extend(Draft(EntryType.OUTPUT, line, self.metadata) for line in lines)
         return [(first + i, line) for i, line in enumerate(lines)]
+
+    @property
+    def n(self) -> int:
+        """Number of the next line."""
+        return len(self.said) + self.unremembered
+
+    def _finish(self, text: str) -> str:
+        line = "".join((*self.unfinished, text))
+        self.unfinished.clear()
+        return line
 
     def observe(self, text: str, data: Any) -> int:
         """Add an observation; gives its n. Raises UnstorableEntry for data that memory cannot hold."""
@@ -67,7 +90,7 @@ class Turn:
             self.said.append(Draft(EntryType.OBSERVATION, text, metadata))
         else:
             self.unremembered += 1
-        return len(self.said) + self.unremembered - 1
+        return self.n - 1
 
     def stage(self, change: StateSet | StateValue, committed: Mapping[str, Any]) -> None:
         """Apply a state frame to what `done` will commit."""
@@ -82,6 +105,8 @@ class Turn:
 
     def drafts(self, outcome: str, latency: int, error: Draft | None) -> list[Draft]:
         """The entries of the whole turn; the last one carries outcome and latency (nanoseconds)."""
+        if any(self.unfinished):
+            self.say("")
         drafts = [*self.said]
         if error is not None:
             drafts.append(Draft(error.type, error.content, {**self.metadata, **error.metadata}))

@@ -30,6 +30,7 @@ from backrooms_tui.entity.frames import (
 from backrooms_tui.entity.host import ZygoteHost
 from backrooms_tui.entity.process import EntitySpec
 from backrooms_tui.model.errors import EntityInitFailed
+from backrooms_tui.model.runtimes import Runtime
 
 
 @pytest.fixture(scope="module")
@@ -112,8 +113,14 @@ def test_printing_outside_a_turn_is_log(shared_host):
 
 
 def test_one_output_line_of_many_megabytes_arrives_whole(room):
-    frames = room.turn("self.output('\\U0001f600' * 3_000_000); result = ''")
-    assert frames[0] == Output("\U0001f600" * 3_000_000)
+    *pieces, last, _result = (
+        frame
+        for frame in room.turn("self.output('\\U0001f600' * 3_000_000); result = None")
+        if isinstance(frame, Output)
+    )
+    assert "".join(frame.text for frame in (*pieces, last)) == "\U0001f600" * 3_000_000
+    assert all(piece.more for piece in pieces)
+    assert not last.more
 
 
 def test_lone_surrogates_arrive_as_replacement_characters(room):
@@ -214,7 +221,7 @@ def test_source_that_is_no_entity_fails_before_ready_and_says_why(shared_host, s
 
 
 def test_an_unknown_kind_is_refused_at_once(shared_host):
-    for spec in (EntitySpec(kind="x\x1b", memory_limit=MIB), EntitySpec(kind="python", memory_limit=MIB)):
+    for spec in (EntitySpec(Runtime("x\x1b"), memory_limit=MIB), EntitySpec(Runtime("python"), memory_limit=MIB)):
         with pytest.raises(EntityInitFailed):
             shared_host.spawn(spec, on_exit=lambda _: None)
 

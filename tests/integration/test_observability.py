@@ -28,6 +28,7 @@ from backrooms_tui.config.settings import (
 from backrooms_tui.entity.host import ZygoteHost
 from backrooms_tui.model.errors import BackroomsError, QueueFull
 from backrooms_tui.model.room import RoomConfig
+from backrooms_tui.model.runtimes import Runtime
 from backrooms_tui.model.value import changed
 from backrooms_tui.observability.watch import command_settings
 from backrooms_tui.service import open_service
@@ -163,7 +164,7 @@ def entities_of(monkeypatch):
 
     def change(source):
         def of_source(self, spec, **given):
-            return spawn(self, changed(spec, kind="python", source=source), **given)
+            return spawn(self, changed(spec, runtime=Runtime("python"), source=source), **given)
 
         monkeypatch.setattr(ZygoteHost, "spawn", of_source)
 

@@ -160,10 +160,10 @@ def test_control_bytes_pass_unchanged_for_the_faces_to_scrub():
     assert in_turn().feed(line(type="output", text="\x1b]52;c;x\x07\x00")) == [Output("\x1b]52;c;x\x07\x00")]
 
 
-def test_pieces_of_one_output_are_joined():
+def test_pieces_of_one_output_come_as_they_are_said_and_have_to_be_finished():
     decoder = in_turn()
-    assert decoder.feed(line(type="output", text="one ", more=True)) == []
-    assert decoder.feed(line(type="output", text="line")) == [Output("one line")]
+    assert decoder.feed(line(type="output", text="one ", more=True)) == [Output("one ", more=True)]
+    assert decoder.feed(line(type="output", text="line")) == [Output("line")]
     decoder.feed(line(type="output", text="one ", more=True))
     assert "unfinished" in broken(decoder.feed(line(type="silent")))
 
