@@ -21,6 +21,11 @@ DENIED = "CAPABILITY_DENIED"
 EXHAUSTED = "BUDGET_EXHAUSTED"
 """The turn has used up its calls, tokens or seconds."""
 CANCELLED = "INTERRUPTED"
+EFFECTS = frozenset({"tool:notify"})
+"""Names of calls that do something in the world: journaled before they begin, and never begun twice for one input."""
+
+Notify = Callable[[RoomId, str], None]
+"""Puts one line, which is foreign text, before the operators as a notice of the room. Any thread."""
 
 
 @value
@@ -76,3 +81,7 @@ class Broker(Protocol):
     def close(self) -> None:
         """Cancel everything and end the thread. Idempotent."""
         ...
+
+
+MakeBroker = Callable[[Notify], Broker]
+"""Makes the broker, when the first room needs one, with the supervisor's way to tell operators something."""
