@@ -167,6 +167,13 @@ class Runtime:
         """The words of a command."""
         return tuple(shlex.split(self.target))
 
+    @property
+    def calls(self) -> tuple[str, ...]:
+        """Names of the calls of the host that it grants: `model`, and `tool:` with each tool."""
+        if self.kind != LLM:
+            return ()
+        return ("model", *(f"tool:{name}" for name in self.option("tools").split(",") if name))
+
     def option(self, name: str) -> str:
         """What was given, or holds without it."""
         return dict(self.options).get(name, OPTIONS[self.kind][name].default)

@@ -96,3 +96,9 @@ def test_every_default_is_a_value_that_its_option_can_have():
     for known in OPTIONS.values():
         for option in known.values():
             assert option.default == "" or option.check(option.default) == option.default
+
+
+def test_only_a_model_is_granted_calls_and_of_tools_those_that_it_names():
+    assert parse("llm:scripted/echo").calls == ("model",)
+    assert parse("llm?tools=clock, notify:scripted/echo").calls == ("model", "tool:clock", "tool:notify")
+    assert parse("command:bc").calls == parse("reference").calls == ()
