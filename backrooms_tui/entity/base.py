@@ -10,7 +10,11 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from .asking import CallDenied, CallFailed, Listener
+from .interrupts import Interrupted
 from .state import State
+
+__all__ = ["CallDenied", "CallFailed", "Entity", "Interrupted", "State"]
 
 PIECE = 64 * 1024
 """Characters of one `output` frame; at most 12 bytes each, they stay below the wire's MAX_LINE."""
@@ -26,7 +30,14 @@ class Entity:
     name = "entity"
     version = "0"
 
-    def __init__(self, *, state: State, send: Callable[[Mapping[str, Any]], None]) -> None:
+    def __init__(
+        self,
+        *,
+        state: State,
+        send: Callable[[Mapping[str, Any]], None],
+        ask: Callable[[str, Mapping[str, Any], Listener | None], Any] | None = None,
+        config: Mapping[str, Any] | None = None,
+    ) -> None:
         self.state = state
         """JSON values under text keys: all that outlives a turn (see State)."""
         self.now = 0
@@ -39,10 +50,16 @@ class Entity:
         """True figures of the room, by the host: state, created_at, last_input_at (ns or None), memory_usage,
         memory_capacity, entries, inputs, outputs, silent, errors, timeouts, crashes, latency_avg, latency_p95 and
         timeout (seconds), queue, mode, session (text or None)."""
+        self.config: Mapping[str, Any] = MappingProxyType({**(config or {})})
+        """The options of the room's runtime, as text, and its `target`."""
         self._send = send
+        self._ask = ask
 
     def on_input(self, text: str) -> None:
-        """Answer one input by calling the methods below; returning ends the turn and commits it."""
+        """Answer one input by calling the methods below; returning ends the turn and commits it.
+
+        When the user interrupts, Interrupted is raised in it, once; caught, the turn can still end well.
+        """
         raise NotImplementedError
 
     def output(self, text: str) -> None:
@@ -64,3 +81,13 @@ class Entity:
     def terminate(self, reason: str) -> None:
         """Ask to be ended. The host decides; nothing happens here."""
         self._send({"type": "terminate", "reason": reason})
+
+    def call(self, name: str, args: Mapping[str, Any] | None = None, on_chunk: Listener | None = None) -> Any:
+        """Ask the host for what a sealed room has not: `model` for a model's answer, `tool:NAME` for a tool's.
+
+        Waits for the answer, a JSON value; `on_chunk` gets text as it is streamed. Raises CallFailed, CallDenied
+        when the room is not granted the call, Interrupted with what had come in its `answer`.
+        """
+        if self._ask is None:
+            raise CallFailed("CAPABILITY_DENIED: no host to ask")
+        return self._ask(name, args or {}, on_chunk)

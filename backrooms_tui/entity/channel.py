@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .frames import MAX_LINE
+from .interrupts import Interrupts
 
 _CHUNK = 64 * 1024
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
@@ -31,17 +32,22 @@ def encode(frame: Mapping[str, Any]) -> bytes:
 
 class Channel:
     def __init__(self, descriptor: int) -> None:
+        self.interrupts = Interrupts()
         self._descriptor = descriptor
         self._kept = bytearray()
 
     def send(self, frame: Mapping[str, Any]) -> None:
-        """Write a frame, waiting for the host to read. Raises as `encode`, and OSError."""
+        """Write a frame, waiting for the host to read. Raises as `encode`, and OSError; Interrupted after the frame."""
         self.write(encode(frame))
 
     def write(self, data: bytes) -> None:
         view = memoryview(data)
-        while view:
-            view = view[os.write(self._descriptor, view) :]
+        self.interrupts.hold()
+        try:
+            while view:
+                view = view[os.write(self._descriptor, view) :]
+        finally:
+            self.interrupts.release()
 
     def receive(self) -> dict[str, Any] | None:
         """The next frame of the host; None when the host is gone."""

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 
 from backrooms_tui.model.errors import EntityInitFailed, EntitySealFailed
+from backrooms_tui.model.runtimes import OPTIONS, Runtime
 from backrooms_tui.model.scrub import scrub
 
 from .link import Link
@@ -16,7 +17,7 @@ from .parse import VERSION
 from .process import EntitySpec, ExitReport, Seal
 from .sealed import Bounds, SealedProcess
 
-KINDS = ("reference", "python")
+KINDS = ("reference", "python", "llm")
 
 
 class ZygoteHost:
@@ -118,6 +119,7 @@ def _init(spec: EntitySpec) -> dict[str, object]:
         "type": "init",
         "v": [VERSION],
         "kind": spec.runtime.kind,
+        "config": _config(spec.runtime),
         "now": spec.now,
         "seq": spec.seq,
         "state": spec.state,
@@ -127,3 +129,8 @@ def _init(spec: EntitySpec) -> dict[str, object]:
     if spec.source is not None:
         frame["source"] = spec.source
     return frame
+
+
+def _config(runtime: Runtime) -> dict[str, str]:
+    """What holds for the runtime's options, given or not, and its target."""
+    return {name: runtime.option(name) for name in OPTIONS[runtime.kind]} | {"target": runtime.target}

@@ -8,10 +8,13 @@ import mmap
 import sys
 import time
 import traceback
+import types
 from collections.abc import Mapping
-from types import MappingProxyType
+from itertools import dropwhile
 from typing import Any, NoReturn
 
+from . import interrupts
+from .asking import Asking
 from .base import Entity
 from .channel import Channel, FrameTooLarge, encode
 from .clock import Clock
@@ -40,6 +43,7 @@ class Runtime:
     def __init__(self, channel: Channel, clock: Clock | None) -> None:
         self._channel = channel
         self._clock = clock
+        self._asking = Asking(channel)
         self._reserve = _reserve()
         self._entity: Entity | None = None
         self._in_turn = False
@@ -58,7 +62,9 @@ class Runtime:
         except Exception as error:
             self._fail(error, _places(error))
             raise
-        self._channel.send({"type": "ready", "v": VERSION, "name": entity.name, "version": entity.version})
+        self._channel.interrupts.listen()
+        ready = {"type": "ready", "v": VERSION, "name": entity.name, "version": entity.version, "interrupt": "signal"}
+        self._channel.send(ready)
         while (frame := self._channel.receive()) is not None:
             if frame["type"] == "input":
                 self._turn(entity, frame)
@@ -73,7 +79,8 @@ class Runtime:
         made = _KINDS.get(init["kind"]) if source is None else defined_in(source)
         if made is None:
             raise InitFailed(f"no entity of kind {init['kind']!r}")
-        entity = made(state=State(init["state"]), send=self._channel.send)
+        state, config = State(init["state"]), init.get("config")
+        entity = made(state=state, send=self._channel.send, ask=self._asking.ask, config=config)
         entity.seq, entity.now = init["seq"], init["now"]
         return entity
 
@@ -84,12 +91,11 @@ class Runtime:
     def _turn(self, entity: Entity, frame: Mapping[str, Any]) -> None:
         self._show(frame["now"])
         entity.now, entity.seq, entity.attempt = frame["now"], frame["seq"], frame["attempt"]
-        entity.room = MappingProxyType(frame.get("room") or {})
+        entity.room = types.MappingProxyType(frame.get("room") or {})
+        self._asking.begin_turn(entity.seq)
         self._in_turn = True
         try:
-            entity.on_input(frame["text"])
-            self._printed.end_line()
-            ending = _state_frames(entity.state) + encode({"type": "done", "seq": entity.seq})
+            ending = self._answer(entity, frame["text"])
         except SystemExit:
             self._printed.end_line()
             raise
@@ -107,6 +113,17 @@ class Runtime:
             entity.state.commit()
             self._in_turn = False
             self._channel.write(ending)
+
+    def _answer(self, entity: Entity, text: str) -> bytes:
+        """Have the entity answer; gives the frames that end the turn. An interrupt is raised in here or not at all."""
+        try:
+            self._channel.interrupts.arm()
+            entity.on_input(text)
+            self._printed.end_line()
+            return _state_frames(entity.state) + encode({"type": "done", "seq": entity.seq})
+        finally:
+            self._channel.interrupts.disarm()
+            self._asking.end_turn()
 
     def _fail(self, error: BaseException, places: _Places) -> None:
         name, text = type(error).__name__, _text_of(error)
@@ -138,8 +155,9 @@ class Printed(io.TextIOBase):
     def write(self, text: str, /) -> int:
         *lines, rest = text.split("\n")
         for line in lines:
-            self._say("".join((*self._line, line)))
-            self._line.clear()
+            whole = "".join((*self._line, line))
+            self._line.clear()  # first: saying it may be interrupted, and it would be said again
+            self._say(whole)
         if rest:
             self._line.append(rest)
         return len(text)
@@ -183,9 +201,14 @@ def _text_of(error: BaseException) -> str:
 
 
 def _places(error: BaseException) -> _Places:
-    """Where it happened: the innermost frames, without the runtime's own, which called the entity."""
-    frames = list(traceback.walk_tb(error.__traceback__))[1:][-MAX_PLACES:]
+    """Where it happened: the innermost frames, without those around the entity and without SIGINT's handler."""
+    walked = [place for place in traceback.walk_tb(error.__traceback__) if _file(place) != interrupts.__file__]
+    frames = list(dropwhile(lambda place: _file(place) == __file__, walked))[-MAX_PLACES:]
     return [(frame.f_code.co_filename, line, frame.f_code.co_name, None) for frame, line in frames]
+
+
+def _file(place: tuple[types.FrameType, int]) -> str:
+    return place[0].f_code.co_filename
 
 
 def _let_go(error: BaseException | None) -> None:

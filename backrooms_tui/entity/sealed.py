@@ -109,13 +109,15 @@ class SealedProcess:
                     self._unsent.clear()
             return True
 
-    def interrupt(self, seq: int) -> bool:  # noqa: ARG002 - the one turn that runs
-        return False
+    def interrupt(self, seq: int) -> bool:  # noqa: ARG002 - its runtime knows which turn runs, and drops what is late
+        with self._lock:
+            self._signal(signal.SIGINT)
+        return self._decoder.interrupt == "signal"
 
     def kill(self) -> None:
         with self._lock:
             self._kill_asked = True
-            self._signal()
+            self._signal(signal.SIGKILL)
 
     def close(self) -> None:
         self.kill()
@@ -130,7 +132,7 @@ class SealedProcess:
         with self._lock:
             self.pid, self._pidfd = pid, pidfd
             if self._kill_asked:
-                self._signal()
+                self._signal(signal.SIGKILL)
 
     def died(self, how: Death) -> None:
         """It has ended and is reaped, or will never be born: make the report and pass it on."""
@@ -153,14 +155,14 @@ class SealedProcess:
     def orphaned(self) -> None:
         """The zygote is gone, and by the kernel's promise its children with it."""
         with self._lock:
-            self._signal()
+            self._signal(signal.SIGKILL)
             was_born = self._pidfd is not None
         self.died(Death(signal=int(signal.SIGKILL)) if was_born else NEVER_BORN)
 
-    def _signal(self) -> None:
+    def _signal(self, number: signal.Signals) -> None:
         if self._pidfd is not None:
             try:
-                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+                signal.pidfd_send_signal(self._pidfd, number)
             except ProcessLookupError:
                 pass  # dead already, and about to be reported
 

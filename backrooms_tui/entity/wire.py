@@ -47,6 +47,8 @@ class Decoder:
 
     def __init__(self, max_bytes: int = MAX_TURN_BYTES) -> None:
         """`max_bytes` bounds what one input may cause."""
+        self.interrupt = ""
+        """How the entity wants its turns interrupted; see Ready."""
         self._max_bytes = max_bytes
         self._phase = _Phase.STARTING
         self._seq = 0
@@ -136,6 +138,8 @@ class Decoder:
         """Move to the phase that follows a frame."""
         if isinstance(frame, Done) and frame.seq != self._seq:
             raise Broken(f"done for {frame.seq}, in flight is {self._seq}")
+        if isinstance(frame, Ready):
+            self.interrupt = frame.interrupt
         if isinstance(frame, Ready | Done | Fail):
             self._phase = _Phase.IDLE
             self._bytes = self._frames = 0
