@@ -148,6 +148,9 @@ class RemoteService:
     def wait(self, receipt: Receipt, timeout: float | None = None) -> TurnResult | None:
         return self._call("wait", receipt, _seconds(timeout))  # type: ignore[no-any-return]
 
+    def interrupt(self, room_id: RoomId, *, by: str) -> TurnResult:
+        return self._call("interrupt", room_id, by)  # type: ignore[no-any-return]
+
     def suspend(self, room_id: RoomId, *, by: str) -> RoomView:
         return self._call("suspend", room_id, by)  # type: ignore[no-any-return]
 

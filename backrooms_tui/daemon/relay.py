@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from backrooms_tui.model.events import Event, Lagged, Said
+from backrooms_tui.model.events import Event, Lagged, Said, Saying
 from backrooms_tui.model.ids import RoomId
 from backrooms_tui.service import RoomService, Subscription
 
@@ -35,7 +35,9 @@ class _Cell:
         self.packed: bytes | None = None
         self.room_id: RoomId | None = getattr(event, "room_id", None)
         entries = getattr(event, "entries", ())
-        self.weight = len(event.text) if isinstance(event, Said) else sum(len(entry.content) for entry in entries)
+        self.weight = (
+            len(event.text) if isinstance(event, Said | Saying) else sum(len(entry.content) for entry in entries)
+        )
 
 
 class Relay:

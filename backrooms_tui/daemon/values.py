@@ -24,8 +24,8 @@ MODULES = {
     "views": "Occupant RunningTurn RoomView Receipt TurnResult StoreFacts ServiceStatus",
     "reports": "ExportSpec ExportReport BackupSpec BackupInfo BackupReport RestoreReport RecoverReport "
     "CompressionReport Finding CheckReport",
-    "events": "InputAccepted TurnStarted Said TurnEnded EntriesAdded RoomChanged RoomCreated RoomDestroyed Notice "
-    "Lagged",
+    "events": "InputAccepted TurnStarted Said Saying TurnEnded EntriesAdded RoomChanged RoomCreated RoomDestroyed "
+    "Notice Lagged",
 }
 ENUMERATIONS = {"RoomState": "text", "EntryType": "int"}
 FIELDS = {
@@ -47,7 +47,8 @@ FIELDS = {
     "TurnResult": "seq:int outcome:text entries:[MemoryEntry] latency:real",
     "StoreFacts": "backend:text path:text? last_flush:int? flush_average:real disk_usage:int",
     "ServiceStatus": "version:text pid:int started_at:int durable:bool read_only_because:text? live_entities:int "
-    "seal:[text] warnings:[text] epoch:text address:text? session:text? connections:int",
+    "seal:[text] warnings:[text] epoch:text address:text? session:text? connections:int "
+    "command_seal:[text]",
     "ExportSpec": "format:text types:[EntryType] since:int? until:int?",
     "ExportReport": "entries:int size:int",
     "BackupSpec": "compression:text include_config:bool",
@@ -62,6 +63,7 @@ FIELDS = {
     "InputAccepted": "room_id:room entry:MemoryEntry queue_depth:int",
     "TurnStarted": "room_id:room seq:int attempt:int at:int timeout:real",
     "Said": "room_id:room seq:int attempt:int n:int at:int text:text observation:bool",
+    "Saying": "room_id:room seq:int attempt:int n:int at:int text:text",
     "TurnEnded": "room_id:room seq:int outcome:text entries:[MemoryEntry] latency:real queue_depth:int",
     "EntriesAdded": "room_id:room entries:[MemoryEntry]",
     "RoomChanged": "room_id:room state:RoomState",

@@ -54,6 +54,7 @@ VERBS = {
     "submit": Verb("room_id:room data:bytes source:line request_id:line? timeout:seconds?", "Receipt", changes=True),
     "wait": Verb("receipt:Receipt timeout:seconds?", "TurnResult?"),
     "read": Verb("room_id:room after:time? before:time? limit:count", "[MemoryEntry]"),
+    "interrupt": Verb("room_id:room by:line", "TurnResult", changes=True),
     "suspend": Verb("room_id:room by:line", "RoomView", changes=True),
     "resume": Verb("room_id:room by:line", "RoomView", changes=True),
     "destroy": Verb("room_id:room confirm:line", "nil", changes=True),

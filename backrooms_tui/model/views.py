@@ -108,7 +108,7 @@ class ServiceStatus:
     """Set while the store refuses writes."""
     live_entities: int
     seal: tuple[str, ...]
-    """Lines of the SEAL block; empty before the first entity."""
+    """Lines of the SEAL block of rooms in the hermetic profile; empty before the first entity."""
     warnings: tuple[str, ...] = ()
     """Complete lines: where the store keeps rooms less safe than people would expect."""
     epoch: str = ""
@@ -119,3 +119,5 @@ class ServiceStatus:
     """The asking client's own; None in the owner itself."""
     connections: int = 0
     """Connections of clients now."""
+    command_seal: tuple[str, ...] = ()
+    """The same lines for rooms of commands; which are a room's own, `model.seals` decides."""

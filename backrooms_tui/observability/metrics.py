@@ -34,6 +34,7 @@ OUTCOMES = (
     Outcome.CRASH,
     Outcome.FAILED,
     Outcome.VIOLATION,
+    Outcome.INTERRUPTED,
     Outcome.LOST,
 )
 

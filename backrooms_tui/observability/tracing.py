@@ -112,7 +112,7 @@ class Tracing(Telemetry):
         self, room_id: RoomId, of: QueuedInput, text: str, result: TurnResult, started: int, ended: int
     ) -> None:
         now = time.monotonic_ns()
-        failed = result.outcome not in (Outcome.OUTPUT, Outcome.SILENT)
+        failed = result.outcome not in (Outcome.OUTPUT, Outcome.SILENT, Outcome.INTERRUPTED)
         error = result.outcome if failed else None
         said = {
             "output.lines": sum(entry.type is EntryType.OUTPUT for entry in result.entries),

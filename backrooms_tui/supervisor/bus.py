@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Iterable
 
-from backrooms_tui.model.events import Event, Lagged, Said
+from backrooms_tui.model.events import Event, Lagged, Said, Saying
 from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.telemetry import UNWATCHED, Telemetry
 
@@ -16,7 +16,7 @@ MAX_CHARACTERS = 32 * 1024 * 1024
 
 
 def _weight(event: Event) -> int:
-    return len(event.text) if isinstance(event, Said) else 0
+    return len(event.text) if isinstance(event, Said | Saying) else 0
 
 
 class QueueSubscription:

@@ -1,7 +1,7 @@
 """How a worker thread drives its rooms: give the entity input, take its frames, see it die, end the turn.
 
-A turn ends in exactly one way: `done`, `fail`, deadline, death, or a broken protocol; each leads to one durable
-commit that holds what was said so far, and only `done` moves the entity's state.
+A turn ends in exactly one way: `done`, `fail`, deadline, death, a broken protocol, or an interrupt that was not obeyed;
+each leads to one durable commit that holds what was said so far, and only `done` moves the entity's state.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from backrooms_tui.entity.frames import (
     Terminate,
     Violation,
 )
-from backrooms_tui.entity.process import EntityProcess, ExitReport
+from backrooms_tui.entity.process import FAULTS, EntityProcess, ExitReport
 from backrooms_tui.model.entries import Draft, Outcome
 from backrooms_tui.model.errors import BackroomsError, EntityInitFailed
 from backrooms_tui.model.events import RoomChanged, Said, Saying, TurnStarted
@@ -72,6 +72,10 @@ class Driver:
     def halt(self, room: LiveRoom, then: Callable[[], None]) -> None:
         """End the room's process and give its running input back to the queue, then call `then`."""
         self._worker.post(lambda: self._halt(room, then))
+
+    def interrupt(self, room: LiveRoom, turn: Turn, by: str) -> None:
+        """Have a turn end early, if it still runs."""
+        self._worker.post(lambda: self._interrupt(room, turn, by))
 
     def reset(self, room: LiveRoom, record: RoomRecord, then: Callable[[], None]) -> None:
         """Forget everything since the last durable commit: `record` is what the store holds. Then call `then`."""
@@ -188,7 +192,7 @@ class Driver:
             case StateSet() | StateValue():
                 turn.stage(frame, room.state)
             case Fail():
-                self._end(room, turn, Outcome.FAILED, error=failure_error(frame))
+                self._failed(room, turn, frame)
             case Done():
                 self._done(room, turn)
 
@@ -211,6 +215,13 @@ class Driver:
         else:
             self._tell(room, turn, n, frame.text, observation=True)
 
+    def _failed(self, room: LiveRoom, turn: Turn, frame: Fail) -> None:
+        if turn.interrupted_by is None:
+            self._end(room, turn, Outcome.FAILED, error=failure_error(frame))
+            return
+        self._engine.telemetry.entity_log(room.id, "interrupted", f"{frame.error}: {frame.text}")
+        self._end_interrupted(room, turn)
+
     def _done(self, room: LiveRoom, turn: Turn) -> None:
         snapshot = None
         if turn.staged is not None and turn.staged != room.state:
@@ -219,7 +230,34 @@ class Driver:
             except StateTooLarge:
                 self._violated(room, "STATE_SIZE_EXCEEDED", "the state does not fit its limit")
                 return
-        self._end(room, turn, Outcome.OUTPUT if turn.outputs else Outcome.SILENT, snapshot=snapshot)
+        outcome = Outcome.OUTPUT if turn.outputs else Outcome.SILENT
+        if turn.interrupted_by is not None:
+            outcome = Outcome.INTERRUPTED
+        self._end(room, turn, outcome, snapshot=snapshot)
+
+    def _interrupt(self, room: LiveRoom, turn: Turn, by: str) -> None:
+        """Ask the entity to end its turn; one that knows no way to, takes too long, or is asked again, is killed."""
+        process = room.process
+        if room.turn is not turn or turn.ended or process is None:
+            return
+        again = turn.interrupted_by is not None
+        turn.interrupted_by = turn.interrupted_by or by
+        if again or not process.interrupt(turn.seq):
+            self._cut(room, turn)
+        else:
+            self._processes.set_alarm(room, self._engine.limits.interrupt_grace, lambda: self._cut(room, turn))
+
+    def _cut(self, room: LiveRoom, turn: Turn) -> None:
+        """Kill the entity of an interrupted turn."""
+        if room.turn is turn and not turn.ended:
+            self._processes.part(room)
+            self._end_interrupted(room, turn)
+            self._engine.notice("INFO", "INTERRUPTED ENTITY KILLED", room.id)
+
+    def _end_interrupted(self, room: LiveRoom, turn: Turn) -> None:
+        """End it without the entity's `done`: what was said stays, what was to be its state goes."""
+        turn.staged = None
+        self._end(room, turn, Outcome.INTERRUPTED)
 
     def _deadline(self, room: LiveRoom, turn: Turn) -> None:
         if room.turn is turn and not turn.ended:
@@ -266,7 +304,9 @@ class Driver:
             self._processes.spawn_failed(room, EntityInitFailed("ZYGOTE: NO PROCESS"))
             return
         cause = " ".join(report_lines(report)[1:2])
-        if turn is not None and not turn.ended:
+        if turn is not None and not turn.ended and turn.interrupted_by is not None and report.signal not in FAULTS:
+            self._end_interrupted(room, turn)  # a plain program dies of SIGINT: it has obeyed
+        elif turn is not None and not turn.ended:
             self._end(room, turn, Outcome.CRASH, error=crash_error(report))
             self._engine.notice("ERROR", f"ENTITY_CRASHED {cause}", room.id)
         elif was_ready:

@@ -20,6 +20,9 @@ from .engine import Engine
 from .room import LiveRoom
 from .turn import Turn
 
+_NO_ERRORS = frozenset({Outcome.OUTPUT, Outcome.SILENT, Outcome.INTERRUPTED})
+"""Outcomes that no ERROR entry tells of. An interrupted turn whose state is not to be moved has let go of it."""
+
 
 def timeout_error() -> Draft:
     return _error("ENTITY_TIMEOUT", "ERROR: ENTITY_TIMEOUT", "OPERATION ABORTED")
@@ -50,12 +53,10 @@ def _error(code: str, *lines: str) -> Draft:
     return Draft(EntryType.ERROR, "\n".join(lines), {Meta.CODE: code})
 
 
-def count(counters: Counters, outcome: str) -> Counters:
-    """The counters after a turn that ended with `outcome`."""
-    if outcome == Outcome.OUTPUT:
-        return changed(counters, outputs=counters.outputs + 1)
-    if outcome == Outcome.SILENT:
-        return changed(counters, silent=counters.silent + 1)
+def count(counters: Counters, outcome: str, *, said: bool) -> Counters:
+    """The counters after a turn that ended with `outcome`, and in which the entity has `said` something or not."""
+    if outcome in _NO_ERRORS:
+        return changed(counters, outputs=counters.outputs + said, silent=counters.silent + (not said))
     return changed(
         counters,
         errors=counters.errors + 1,
@@ -111,7 +112,7 @@ def _seal(
     room: LiveRoom, turn: Turn, drafts: list[Draft], outcome: str, latency: int, *, snapshot: bytes | None
 ) -> RoomCommit:
     record = room.record
-    failed = outcome not in (Outcome.OUTPUT, Outcome.SILENT)
+    failed = outcome not in _NO_ERRORS
     if turn.staged is not None and not failed:
         room.state = turn.staged
     return room.seal(
@@ -123,7 +124,7 @@ def _seal(
         last_input_at=turn.input.timestamp,
         state_version=record.state_version + (snapshot is not None),
         last_error=drafts[-1].metadata[Meta.CODE] if failed else record.last_error,
-        counters=count(record.counters, outcome),
+        counters=count(record.counters, outcome, said=turn.outputs > 0),
         latencies=record.latencies.observe(latency),
     )
 

@@ -18,6 +18,7 @@ from backrooms_tui import __version__
 from backrooms_tui.model.entries import MemoryEntry
 from backrooms_tui.model.errors import (
     InputRefused,
+    NothingRuns,
     SequenceConflict,
 )
 from backrooms_tui.model.events import RoomChanged
@@ -218,6 +219,20 @@ class Supervisor:
 
     def wait(self, receipt: Receipt, timeout: float | None = None) -> TurnResult | None:
         return await_turn(self._store, self._registry.get(receipt.room_id), receipt, timeout)
+
+    def interrupt(self, room_id: RoomId, *, by: str) -> TurnResult:
+        room = self._registry.ours(room_id)
+        with room.lock:
+            room.require_open()
+            turn = room.turn
+        if turn is None:
+            raise NothingRuns(f"ROOM: {room_id}")
+        self._driver(room).interrupt(room, turn, by)
+        receipt = Receipt(room_id, turn.seq, turn.input.timestamp, 0)
+        result = await_turn(self._store, room, receipt, self._engine.limits.interrupt_grace + HALT_SECONDS)
+        if result is None:  # the owner is closing, or the store has failed
+            raise NothingRuns(f"ROOM: {room_id}", f"INPUT: {turn.seq} WAS GIVEN BACK TO ITS QUEUE")
+        return result
 
     def resume_pending(self) -> None:
         """Start the inputs that an earlier owner accepted and did not end. Rooms that nobody calls for stay cold

@@ -37,6 +37,8 @@ class Turn:
     """Whether observations become entries; they are shown in any case."""
     unremembered: int = 0
     """Observations that do not."""
+    interrupted_by: str | None = None
+    """user@host who has asked for its end; None while nobody has."""
     metadata: dict[str, Any] = field(init=False)
     """Of every line it says: shared, because a turn may say 65,536 lines and a dict takes 230 bytes."""
 
@@ -112,6 +114,9 @@ class Turn:
             drafts.append(Draft(error.type, error.content, {**self.metadata, **error.metadata}))
         if outcome == Outcome.SILENT:
             drafts.append(Draft(EntryType.STATE_CHANGE, "NO OUTPUT", {Meta.INPUT: self.seq, Meta.EVENT: "silence"}))
+        if outcome == Outcome.INTERRUPTED:
+            told = {Meta.INPUT: self.seq, Meta.EVENT: "interrupted", Meta.BY: self.interrupted_by}
+            drafts.append(Draft(EntryType.STATE_CHANGE, "INTERRUPTED", told))
         last = drafts[-1]
         ending = {**last.metadata, Meta.OUTCOME: outcome, Meta.LATENCY: latency}
         drafts[-1] = Draft(last.type, last.content, ending)

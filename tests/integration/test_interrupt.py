@@ -1,0 +1,152 @@
+"""A running input is ended early: what was said stays, the room goes on, and nothing is taken for an error."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from backrooms_tui.config.settings import EntitySettings, PersistenceSettings, Settings
+from backrooms_tui.model.entries import EntryType, MemoryEntry, Meta, Outcome
+from backrooms_tui.model.errors import NothingRuns, RoomSuspended
+from backrooms_tui.model.ids import RoomId
+from backrooms_tui.model.room import RoomConfig
+from backrooms_tui.model.views import Receipt, TurnResult
+from backrooms_tui.service import RoomService
+
+Until = Callable[..., object]
+BY = "ann@example"
+
+
+@pytest.fixture
+def service(tmp_path: Path, open_service_on: Callable[[Settings], RoomService]) -> RoomService:
+    persistence = PersistenceSettings(path=str(tmp_path / "rooms"))
+    return open_service_on(Settings(persistence=persistence, entity=EntitySettings(interrupt_grace=0.3)))
+
+
+@pytest.fixture
+def room(service: RoomService) -> RoomId:
+    return service.create(RoomConfig()).record.id
+
+
+def ask(service: RoomService, room: RoomId, text: str) -> TurnResult:
+    result = service.wait(service.submit(room, text.encode(), source="test"), timeout=30)
+    assert result is not None
+    return result
+
+
+def begin(service: RoomService, room: RoomId, text: str) -> Receipt:
+    """Submit, and wait until the entity has said its first line."""
+    watching = service.subscribe([room])
+    try:
+        receipt = service.submit(room, text.encode(), source="test")
+        while not any(getattr(event, "n", None) == 0 and event.seq == receipt.seq for event in watching.get(10)):
+            pass
+        return receipt
+    finally:
+        watching.close()
+
+
+def lines(result: TurnResult) -> list[str]:
+    return [entry.content for entry in result.entries]
+
+
+def memory(service: RoomService, room: RoomId) -> list[MemoryEntry]:
+    return service.read(room, after=0, limit=100_000)
+
+
+def test_what_was_said_is_kept_and_the_room_answers_from_the_state_before(service: RoomService, room: RoomId) -> None:
+    ask(service, room, "remember value: before")
+    receipt = begin(service, room, "long running operation")
+    result = service.interrupt(room, by=BY)
+    assert (result.seq, result.outcome) == (receipt.seq, Outcome.INTERRUPTED)
+    assert lines(result) == ["Starting operation...", "INTERRUPTED"]
+    told = result.entries[-1]
+    assert (told.type, told.metadata[Meta.EVENT], told.metadata[Meta.BY]) == (
+        EntryType.STATE_CHANGE,
+        "interrupted",
+        BY,
+    )
+    assert service.wait(receipt, timeout=0) == result
+    assert lines(ask(service, room, "recall value")) == ["before"]
+
+
+def test_an_interrupt_is_not_an_error(service: RoomService, room: RoomId) -> None:
+    begin(service, room, "long running operation")
+    service.interrupt(room, by=BY)
+    record = service.room(room).record
+    counters = record.counters
+    assert (counters.errors, counters.timeouts, counters.crashes, record.last_error) == (0, 0, 0, None)
+    assert (counters.inputs, counters.outputs) == (1, 1)
+    assert all(entry.type is not EntryType.ERROR for entry in memory(service, room))
+
+
+def test_only_a_turn_that_runs_can_be_interrupted(service: RoomService, room: RoomId) -> None:
+    with pytest.raises(NothingRuns):
+        service.interrupt(room, by=BY)
+    ask(service, room, "valid input")
+    with pytest.raises(NothingRuns):
+        service.interrupt(room, by=BY)
+
+
+def test_a_suspended_room_says_so(service: RoomService, room: RoomId) -> None:
+    service.suspend(room, by=BY)
+    with pytest.raises(RoomSuspended):
+        service.interrupt(room, by=BY)
+
+
+def test_the_next_input_is_not_the_one_that_is_interrupted(service: RoomService, room: RoomId) -> None:
+    begin(service, room, "long running operation")
+    queued = service.submit(room, b"valid input", source="test")
+    service.interrupt(room, by=BY)
+    result = service.wait(queued, timeout=30)
+    assert result is not None
+    assert (result.outcome, lines(result)) == (Outcome.OUTPUT, ["Acknowledged."])
+
+
+def test_all_who_interrupt_one_turn_at_once_are_answered_with_its_result(service: RoomService, room: RoomId) -> None:
+    receipt = begin(service, room, "long running operation")
+    answers: list[object] = []
+
+    def interrupt() -> None:
+        try:
+            answers.append(service.interrupt(room, by=BY).seq)
+        except NothingRuns as error:
+            answers.append(error)
+
+    threads = [threading.Thread(target=interrupt) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {answer for answer in answers if isinstance(answer, int)} == {receipt.seq}
+    assert [e.content for e in memory(service, room)].count("INTERRUPTED") == 1
+
+
+def test_interrupts_at_any_moment_of_short_turns_harm_nothing(service: RoomService, room: RoomId) -> None:
+    ask(service, room, "initialize counter at 0")
+    stop = threading.Event()
+    met = {"interrupted": 0, "nothing": 0}
+
+    def interrupt() -> None:
+        while not stop.is_set():
+            try:
+                met["interrupted"] += service.interrupt(room, by=BY).outcome == Outcome.INTERRUPTED
+            except NothingRuns:
+                met["nothing"] += 1
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    try:
+        results = [ask(service, room, "increment counter") for _ in range(100)]
+    finally:
+        stop.set()
+        thread.join()
+    assert {result.outcome for result in results} <= {Outcome.OUTPUT, Outcome.INTERRUPTED}
+    assert sum(met.values()) > 0
+    said = [int(line.split()[1]) for result in results for line in lines(result) if line.startswith("Counter")]
+    assert all(later - earlier in (0, 1) for earlier, later in pairwise(said))  # 0: said, and not committed
+    assert lines(ask(service, room, "what is counter value"))[0] in (f"Counter: {said[-1]}", f"Counter: {said[-1] - 1}")
