@@ -94,6 +94,8 @@ _CREATE = (
     Option("--timeout", "Entity timeout (default: 30)", "<seconds>"),
     Option("--compression", "Compression algorithm (zstd|lz4|none)", "<algo>", ("zstd", "lz4", "none")),
     Option("--name", "Human-readable alias (metadata only)", "<alias>"),
+    Option("--entity", "What lives in it: reference, python:FILE, command:PROGRAM, llm:PROVIDER/MODEL", "<what>"),
+    Option("--entity-option", "Option of the entity, name=value (may be repeated)", "<option>", repeatable=True),
 )
 _ENTER = (
     Option("--output", "Redirect entity output to file", "<path>"),
@@ -218,6 +220,7 @@ COMMANDS = {
             in_batch=False,
         ),
         Command("version", "Display version information", "version", "version"),
+        Command("interrupt", "Interrupt the running input", "rooms", "interrupt a3f7c8d2...", _ROOM),
         Command("compact", "Compress room memory now", "upkeep", "compact a3f7c8d2...", _ROOM),
         Command("fsck", "Check every byte of the store", "upkeep", "fsck"),
         Command(

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from backrooms_tui.model import comparison as comparing
 from backrooms_tui.model.errors import RoomCorrupted
+from backrooms_tui.model.runtimes import LLM, REFERENCE, parse
+from backrooms_tui.model.seals import seal_lines
 from backrooms_tui.model.states import RoomState
 from backrooms_tui.model.views import RoomView
 
@@ -20,6 +22,8 @@ from .render import (
     entry_value,
     inspect_lines,
     room_value,
+    runtime_lines,
+    runtime_value,
 )
 from .salvage import readable_memory
 from .shell import Shell
@@ -36,14 +40,19 @@ def inspect(shell: Shell) -> int:
         room_id = service.resolve(options.room_id)
         view = service.room(room_id)
         shell.say(*inspect_lines(view))
-        # Entities of the one runtime there is are of the product's own version.
-        value = room_value(view) | {"entity_version": service.status().version}
+        runtime = parse(view.record.config.entity)
+        value = room_value(view) | runtime_value(runtime)
+        # What is the product's own is of its version; of the others' versions nothing is known.
+        own = runtime.kind in (REFERENCE, LLM)
+        value["entity_version"] = service.status().version if own else None
         if options.show_config:
             shell.say(config_line(config_value(view.record.config)))
             value["config"] = config_value(view.record.config)
         healthy = view.record.state is not RoomState.CORRUPTED
-        if healthy and (seal := service.status().seal):
-            shell.say("SEAL:", *(f"  {line}" for line in seal))
+        if healthy:
+            shell.say(*runtime_lines(runtime))
+        if healthy and (seal := seal_lines(runtime, service.status())):
+            shell.say(f"SEAL: {runtime.profile}", *(f"  {line}" for line in seal))
             value["seal"] = [*seal]
         damages = _show_memory(shell, service, view, value) if options.show_memory else []
         shell.emit(value)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from backrooms_tui.model.entries import MemoryEntry
 from backrooms_tui.model.ids import short
 from backrooms_tui.model.room import RoomConfig, RoomRecord
+from backrooms_tui.model.runtimes import OPTIONS, Runtime, parse
 from backrooms_tui.model.states import RoomState
 from backrooms_tui.model.units import NS, format_age, format_size, format_size_whole, format_time
 from backrooms_tui.model.views import RoomView
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from backrooms_tui.model.comparison import Comparison
 
 SORT_TITLES = {"created": "creation time", "active": "last activity", "memory": "memory usage", "age": "age"}
-_TABLE = "{:<10} {:<9} {:>9} {:>8} {:>6} {:>8}  {}"
+_TABLE = "{:<10} {:<9} {:>9} {:>8} {:>6} {:>8}  {:<9}  {}"
 
 
 def sized(size: int) -> str:
@@ -58,7 +59,7 @@ def sorted_lines(views: Sequence[RoomView], *, state: str | None, sort: str, now
 
 def table_lines(views: Sequence[RoomView], *, now: int) -> list[str]:
     """One line for each room, in columns."""
-    lines = [_TABLE.format("ROOM", "STATE", "MEMORY", "ENTRIES", "QUEUE", "ACTIVE", "NAME").rstrip()]
+    lines = [_TABLE.format("ROOM", "STATE", "MEMORY", "ENTRIES", "QUEUE", "ACTIVE", "ENTITY", "NAME").rstrip()]
     for view in views:
         record = view.record
         cells = (
@@ -68,6 +69,7 @@ def table_lines(views: Sequence[RoomView], *, now: int) -> list[str]:
             record.entries,
             view.queue_depth,
             format_age((now - record.last_active) / NS),
+            parse(record.config.entity).kind,
             record.config.name or "",
         )
         lines.append(_TABLE.format(*cells).rstrip())
@@ -156,11 +158,33 @@ def inspect_lines(view: RoomView) -> list[str]:
         f"LAST_ERROR: {record.last_error or 'NONE'}",
         f"STATE_VERSION: {record.state_version}",
         f"CREATOR: {record.creation.user}@{record.creation.host} (pid {record.creation.pid})",
-        f"ENTITY: {record.config.entity} ({view.entity})",
+        f"ENTITY: {parse(record.config.entity).shown} ({view.entity})",
         *_suspension_lines(record),
         *([f"NAME: {record.config.name}"] if record.config.name else []),
         f"ID: {record.id}",
     ]
+
+
+def runtime_lines(runtime: Runtime) -> list[str]:
+    """Options of the entity, given and by default, and the calls of the host that it may make."""
+    given = dict(runtime.options)
+    options = [(name, runtime.option(name)) for name in OPTIONS[runtime.kind]]
+    lines = [f"  {name}={held}{'' if name in given else ' (default)'}" for name, held in options if held]
+    calls = ", ".join(runtime.calls)
+    return [*(["OPTIONS:", *lines] if lines else []), *([f"CALLS: {calls}"] if calls else [])]
+
+
+def runtime_value(runtime: Runtime) -> dict[str, object]:
+    """The same for programs; an option that holds nothing is null."""
+    return {
+        "runtime": {
+            "kind": runtime.kind,
+            "target": runtime.target or None,
+            "options": {name: runtime.option(name) or None for name in OPTIONS[runtime.kind]},
+            "calls": [*runtime.calls],
+            "profile": runtime.profile,
+        }
+    }
 
 
 def _damage_lines(record: RoomRecord) -> list[str]:

@@ -1,19 +1,20 @@
-"""`create`, `suspend`, `resume`, `destroy`: the verbs that change what rooms there are and how they stand."""
+"""The verbs that change which rooms there are and how they stand: `create`, `interrupt`, `suspend` and their like."""
 
 from __future__ import annotations
 
-from backrooms_tui.config.room_defaults import room_config
+from backrooms_tui.config.room_defaults import entity_line, room_config
 from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.units import parse_seconds, parse_size
 
-from .render import config_line, config_value, destroy_lines, room_value
+from .render import config_line, config_value, destroy_lines, entry_value, room_value
 from .shell import ENTITY_SECONDS, Shell, operator
 
 
 def create(shell: Shell) -> int:
     """Create a room and wait until its entity is ready."""
-    given = given_config(shell)
-    config = room_config(shell.settings(), given)
+    settings = shell.settings()
+    given = given_config(shell, settings.entity.default)
+    config = room_config(settings, given)
     with shell.service() as service:
         view = service.create(config)
         shell.made(view.record.id)
@@ -27,8 +28,8 @@ def create(shell: Shell) -> int:
     return 0
 
 
-def given_config(shell: Shell) -> dict[str, object]:
-    """What the options of `create` ask for, in the seed's order. Raises UsageError."""
+def given_config(shell: Shell, entity: str) -> dict[str, object]:
+    """What the options of `create` ask for, in the seed's order; `entity` is the default one. Raises UsageError."""
     options = shell.options
     given: dict[str, object] = {}
     if options.memory_limit is not None:
@@ -39,7 +40,30 @@ def given_config(shell: Shell) -> dict[str, object]:
         given["compression"] = options.compression
     if options.name is not None:
         given["name"] = options.name
+    if options.entity is not None or options.entity_option:
+        given["entity"] = entity_line(entity, options.entity, options.entity_option or ())
     return given
+
+
+def interrupt(shell: Shell) -> int:
+    """End a room's running input early; what the entity said so far stays."""
+    with shell.service() as service:
+        room_id = service.resolve(shell.options.room_id)
+        shell.say("INTERRUPTING ROOM")
+        result = service.interrupt(room_id, by=operator())
+        state = service.room(room_id).record.state
+        shell.say(f"INPUT {result.seq}: {result.outcome} AFTER {result.latency:.3f}s", f"STATE: {state}")
+        shell.emit(
+            {
+                "id": room_id,
+                "state": str(state),
+                "seq": result.seq,
+                "outcome": result.outcome,
+                "latency": result.latency,
+                "entries": [entry_value(entry) for entry in result.entries],
+            }
+        )
+    return 0
 
 
 def suspend(shell: Shell) -> int:

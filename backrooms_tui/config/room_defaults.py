@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+import shlex
+from collections.abc import Iterable, Mapping
 
 from backrooms_tui.model.errors import UsageError
 from backrooms_tui.model.room import RoomConfig
@@ -24,3 +26,23 @@ def room_config(settings: Settings, given: Mapping[str, object]) -> RoomConfig:
             f"MEMORY_LIMIT: {config.memory_limit} is above the configured {settings.limits.max_room_memory} bytes."
         )
     return config
+
+
+def entity_line(default: str, asked: str | None, options: Iterable[str] = ()) -> str:
+    """The entity that was asked for (None: the default) with further options `name=value`, as a room keeps it.
+
+    Paths become absolute, because the room outlives the directory that it was made in. Raises UsageError.
+    """
+    from backrooms_tui.model.runtimes import COMMAND, PYTHON, parse  # 3 ms, for who makes rooms only
+    from backrooms_tui.model.value import changed
+
+    runtime = parse(default if asked is None else asked).with_options(options)
+    if runtime.kind == PYTHON and (".py" in runtime.target or "/" in runtime.target):
+        runtime = changed(runtime, target=_absolute(runtime.target))
+    elif runtime.kind == COMMAND and not runtime.argv[0].startswith("/") and "/" in runtime.argv[0]:
+        runtime = changed(runtime, target=shlex.join((_absolute(runtime.argv[0]), *runtime.argv[1:])))
+    return parse(runtime.text).text
+
+
+def _absolute(path: str) -> str:
+    return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111 - a class may stand behind the file

@@ -92,10 +92,10 @@ def test_rooms_are_filtered_by_state_and_limited():
     assert chosen(views, state="corrupted") == []
 
 
-def test_a_table_has_one_line_for_each_room_and_its_name():
+def test_a_table_has_one_line_for_each_room_with_its_runtime_and_name():
     lines = table_lines([view(config=RoomConfig(name="my room"), memory_usage=2048, tail=Tail(12, 1, 1))], now=NOW)
-    assert lines[0].split() == ["ROOM", "STATE", "MEMORY", "ENTRIES", "QUEUE", "ACTIVE", "NAME"]
-    assert lines[1].split() == ["a3f7c8d2", "ACTIVE", "2.0", "KB", "12", "0", "1h", "my", "room"]
+    assert lines[0].split() == ["ROOM", "STATE", "MEMORY", "ENTRIES", "QUEUE", "ACTIVE", "ENTITY", "NAME"]
+    assert lines[1].split() == ["a3f7c8d2", "ACTIVE", "2.0", "KB", "12", "0", "1h", "reference", "my", "room"]
 
 
 def test_the_statistics_have_the_layout_of_the_seed():
