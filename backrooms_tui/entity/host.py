@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 
 from backrooms_tui.model.errors import EntityInitFailed, EntitySealFailed
-from backrooms_tui.model.runtimes import OPTIONS, Runtime
+from backrooms_tui.model.runtimes import LLM, OPTIONS, PYTHON, REFERENCE, Runtime
 from backrooms_tui.model.scrub import scrub
 
 from .link import Link
@@ -17,7 +17,7 @@ from .parse import VERSION
 from .process import EntitySpec, ExitReport, Seal
 from .sealed import Bounds, SealedProcess
 
-KINDS = ("reference", "python", "llm")
+KINDS = (REFERENCE, PYTHON, LLM)
 
 
 class ZygoteHost:
@@ -44,7 +44,7 @@ class ZygoteHost:
 
     def spawn(self, spec: EntitySpec, *, on_exit: Callable[[ExitReport], None]) -> SealedProcess:
         kind = spec.runtime.kind
-        if kind not in KINDS or (kind == "python") is not (spec.source is not None):
+        if kind not in KINDS or (kind == PYTHON) is not (spec.sources is not None):
             raise EntityInitFailed(f"ENTITY: {scrub(kind)}")
         link = self._living_link()
         try:
@@ -126,8 +126,8 @@ def _init(spec: EntitySpec) -> dict[str, object]:
         "limits": {"memory": spec.memory_limit},
         "calls": [*spec.calls],
     }
-    if spec.source is not None:
-        frame["source"] = spec.source
+    if spec.sources is not None:
+        frame["sources"] = spec.sources.wire
     return frame
 
 

@@ -13,8 +13,9 @@ import linecache
 import re
 import sys
 import types
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.machinery import BuiltinImporter, FrozenImporter, ModuleSpec
+from typing import Any
 
 MODULES = (
     "_strptime", "abc", "array", "ast", "base64", "bisect", "binascii", "calendar", "cmath", "collections",
@@ -51,13 +52,42 @@ def deepen_stack() -> None:
 
 
 class _Sealed:
-    """Answers every import that is not loaded yet."""
+    """Answers every import that is not loaded yet, and that the entity has not brought along."""
 
     @staticmethod
     def find_spec(name: str, _path: Sequence[str] | None = None, _target: types.ModuleType | None = None) -> ModuleSpec:
+        public = ", ".join(module for module in MODULES if not module.startswith("_"))
         raise ModuleNotFoundError(
-            f"No module named {name!r}: the room is sealed, nothing is loaded from files", name=name
+            f"No module named {name!r}: the room is sealed, nothing is loaded from files. "
+            f"It has the entity's own modules, and of Python's: {public}",
+            name=name,
         )
+
+
+class _Brought:
+    """Finds and loads the entity's own modules, from memory."""
+
+    def __init__(self, modules: Mapping[str, Mapping[str, Any]]) -> None:
+        self._modules = modules
+
+    def find_spec(
+        self, name: str, _path: Sequence[str] | None = None, _target: types.ModuleType | None = None
+    ) -> ModuleSpec | None:
+        module = self._modules.get(name)
+        if module is None:
+            return None
+        itself: Any = self
+        spec = ModuleSpec(name, itself, origin=module["file"], is_package=module["package"])
+        spec.has_location = True  # gives it a __file__
+        return spec
+
+    def create_module(self, _spec: ModuleSpec) -> None:
+        """None: as modules are made by default."""
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        text, file = (self._modules[module.__name__][field] for field in ("text", "file"))
+        linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+        exec(compile(text, file, "exec", dont_inherit=True), module.__dict__)  # noqa: S102 - the seal is around it
 
 
 def seal_imports() -> None:
@@ -68,12 +98,10 @@ def seal_imports() -> None:
     sys.meta_path[:] = [BuiltinImporter, FrozenImporter, _Sealed]
 
 
-def load_source(source: str, name: str) -> types.ModuleType:
-    """Run `source` as the module `name`; tracebacks show its lines. Raises what it raises."""
-    filename = f"{name}.py"
-    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
-    module = types.ModuleType(name)
-    module.__file__ = filename
-    sys.modules[name] = module
-    exec(compile(source, filename, "exec"), module.__dict__)  # noqa: S102 - the seal is around it
-    return module
+def load_sources(sources: Mapping[str, Any]) -> types.ModuleType:
+    """Run an entity's own code, as `init.sources` brings it; gives its main module. Raises what the code raises.
+
+    Its other modules run when they are imported, and tracebacks show the lines of all of them.
+    """
+    sys.meta_path.insert(-1, _Brought(sources["modules"]))
+    return importlib.import_module(sources["main"])

@@ -15,6 +15,7 @@ from backrooms_tui.model.runtimes import Runtime
 from backrooms_tui.model.value import value
 
 from .frames import Frame
+from .sources import Sources
 
 FAULTS = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE})
 """Signals that come with an address when a fault, and not a process, sends them."""
@@ -33,8 +34,8 @@ class EntitySpec:
     """Sequence number of the last committed input."""
     now: int = 0
     """Nanoseconds since the epoch: the only time the entity is given."""
-    source: str | None = None
-    """`python`: text that defines one subclass of Entity; compiled in the child, after the seal."""
+    sources: Sources | None = None
+    """`python`: the entity's own code, compiled in the child, after the seal."""
     calls: tuple[str, ...] = ()
     """Names of the calls that are granted."""
     replay: Callable[[], Sequence[str]] | None = None

@@ -9,7 +9,7 @@ import sys
 import time
 import traceback
 import types
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from itertools import dropwhile
 from typing import Any, NoReturn
 
@@ -19,12 +19,10 @@ from .base import Entity
 from .channel import Channel, FrameTooLarge, encode
 from .clock import Clock
 from .parse import MAX_TRACE, VERSION
-from .preload import load_source
+from .preload import load_sources
 from .reference import ReferenceEntity
 from .state import State
 
-SOURCE = "entity"
-"""Name of the module that an entity's source becomes."""
 _RESERVE = 4 * 1024 * 1024
 """Bytes of address space, never touched, that are given up when memory runs out, to go on with."""
 MAX_PLACES = 64
@@ -75,8 +73,8 @@ class Runtime:
         if VERSION not in init["v"]:
             raise InitFailed(f"the host speaks {init['v']}, this is version {VERSION}")
         self._show(init["now"])
-        source = init.get("source")
-        made = _KINDS.get(init["kind"]) if source is None else defined_in(source)
+        sources = init.get("sources")
+        made = _KINDS.get(init["kind"]) if sources is None else defined_in(sources)
         if made is None:
             raise InitFailed(f"no entity of kind {init['kind']!r}")
         state, config = State(init["state"]), init.get("config")
@@ -168,17 +166,26 @@ class Printed(io.TextIOBase):
             self.write("\n")
 
 
-def defined_in(source: str) -> type[Entity]:
-    """The one subclass of Entity that `source` defines. Raises InitFailed, and what the source raises."""
-    module = load_source(source, SOURCE)
-    found = [
-        value
-        for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, Entity) and value.__module__ == SOURCE
-    ]
+def defined_in(sources: Mapping[str, Any]) -> type[Entity]:
+    """The entity that the code defines: the class it names, or the only one that no other derives from.
+
+    Raises InitFailed, and what the code raises.
+    """
+    module, wanted = load_sources(sources), sources["class"]
+    if wanted:
+        named: Any = vars(module).get(wanted)
+        if isinstance(named, type) and issubclass(named, Entity):
+            return named
+        raise InitFailed(f"{module.__file__} has no subclass of Entity called {wanted}")
+    found = _entities(vars(module).values(), sources["modules"])
     if len(found) != 1:
-        raise InitFailed(f"the source defines {len(found)} subclasses of Entity, not 1")
+        raise InitFailed(f"{module.__file__} defines {len(found)} subclasses of Entity, not 1")
     return found[0]
+
+
+def _entities(values: Iterable[Any], own: Container[str]) -> list[type[Entity]]:
+    classes = {one for one in values if isinstance(one, type) and issubclass(one, Entity) and one.__module__ in own}
+    return [one for one in classes if not any(other is not one and issubclass(other, one) for other in classes)]
 
 
 def _state_frames(state: State) -> bytes:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from backrooms_tui.entity.frames import Closed, Done, Fail, Frame, Output, Ready, Violation
 from backrooms_tui.entity.host import ZygoteHost
 from backrooms_tui.entity.process import EntitySpec, ExitReport
+from backrooms_tui.entity.sources import ALONE, Module, Sources
 from backrooms_tui.model.runtimes import Runtime
 
 MIB = 1024 * 1024
@@ -29,11 +30,17 @@ class Exec(Entity):
 """
 
 
+def alone(source: str) -> Sources:
+    """The sources of an entity that is one file."""
+    return Sources(((ALONE, Module("entity.py", source)),), ALONE)
+
+
 class Room:
     def __init__(self, host: ZygoteHost, source: str | None = EXEC, *, memory: int = 64 * MIB, state=None) -> None:
         self.exits: queue.Queue[ExitReport] = queue.Queue()
         kind = "reference" if source is None else "python"
-        spec = EntitySpec(runtime=Runtime(kind), memory_limit=memory, state=state, now=SUPPLIED, source=source)
+        sources = None if source is None else alone(source)
+        spec = EntitySpec(runtime=Runtime(kind), memory_limit=memory, state=state, now=SUPPLIED, sources=sources)
         self.process = host.spawn(spec, on_exit=self.exits.put)
         self.seq = 0
 
