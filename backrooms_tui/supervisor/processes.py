@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from backrooms_tui.entity.process import EntityProcess, EntitySpec, ExitReport
+from backrooms_tui.entity.sources import load
 from backrooms_tui.model.entries import Draft, EntryType, Meta
 from backrooms_tui.model.errors import BackroomsError, EntityInitFailed
 from backrooms_tui.model.events import RoomChanged
@@ -43,20 +44,13 @@ class Processes:
         self._listener = listener
 
     def spawn(self, room: LiveRoom) -> None:
-        spec = EntitySpec(
-            runtime=parse(room.record.config.entity),
-            memory_limit=room.record.config.memory_limit,
-            state=room.state,
-            seq=room.record.tail.seq,
-            now=room.record.last_active,
-        )
         born: list[EntityProcess] = []  # its death may be announced before `spawn` has returned it
 
         def on_exit(report: ExitReport) -> None:
             self._worker.post(lambda: self._listener.exited(room, born[0], report) if born else None)
 
         try:
-            process = self._engine.host.spawn(spec, on_exit=on_exit)
+            process = self._engine.host.spawn(self._spec(room), on_exit=on_exit)
         except BackroomsError as error:
             self.spawn_failed(room, error)
             return
@@ -72,6 +66,19 @@ class Processes:
             self._worker.watch(fileno, lambda fd=fileno: self._listener.received(room, process, fd))  # type: ignore[misc]
         self.set_alarm(room, self._engine.limits.init_timeout, lambda: self._init_overdue(room, process))
         self._engine.bus.publish(RoomChanged(room.id, room.record.state))
+
+    def _spec(self, room: LiveRoom) -> EntitySpec:
+        """What the room's process is to be. Raises EntityInitFailed when its code cannot be read."""
+        runtime = parse(room.record.config.entity)
+        return EntitySpec(
+            runtime=runtime,
+            memory_limit=room.record.config.memory_limit,
+            state=room.state,
+            seq=room.record.tail.seq,
+            now=room.record.last_active,
+            sources=load(runtime),
+            calls=runtime.calls,
+        )
 
     def spawn_failed(self, room: LiveRoom, error: BackroomsError) -> None:
         """No process could be made: the host's trouble, not the room's. Its inputs stay queued."""
