@@ -82,15 +82,6 @@ def split_target(target: str) -> tuple[str, str]:
     return (place, entity) if colon and entity.isidentifier() else (target, "")
 
 
-def anchored(runtime: Runtime, folder: Path) -> Runtime:
-    """The runtime with a relative place of Python code made absolute: a daemon stands elsewhere than who asks it."""
-    place, _ = split_target(runtime.target)
-    is_path = place.endswith(".py") or "/" in place
-    if runtime.kind != PYTHON or not is_path:
-        return runtime
-    return changed(runtime, target=os.path.normpath(folder / place) + runtime.target[len(place) :])
-
-
 def _missing(place: str, why: str) -> EntityInitFailed:
     return EntityInitFailed(f"ENTITY SOURCE: {scrub(place)}: {scrub(why)}")
 

@@ -10,6 +10,7 @@ from backrooms_tui.model.errors import BackroomsError, ConfirmationMismatch, Ent
 from backrooms_tui.model.events import RoomChanged, RoomCreated, RoomDestroyed
 from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.room import RoomConfig, Suspension
+from backrooms_tui.model.runtimes import PYTHON, Runtime, parse
 from backrooms_tui.model.states import RoomState, Verb, transition
 from backrooms_tui.model.views import RoomView, Visitor
 from backrooms_tui.persistence.store import RoomCommit
@@ -34,7 +35,9 @@ class Lifecycle:
 
     def create(self, config: RoomConfig) -> RoomView:
         began = time.monotonic_ns()
-        room = LiveRoom(new_record(config.validated()))
+        config = config.validated()
+        _check_code(parse(config.entity))
+        room = LiveRoom(new_record(config))
         room.loaded = True
         self._registry.add(room)
         try:
@@ -148,3 +151,11 @@ class Lifecycle:
 
     def _halt(self, room: LiveRoom) -> None:
         self.post_halt(room).wait(HALT_SECONDS)
+
+
+def _check_code(runtime: Runtime) -> None:
+    """Raise UsageError when a room would be made of Python code that cannot be an entity."""
+    if runtime.kind == PYTHON:
+        from backrooms_tui.entity.source_check import check  # compilers and parsers: 10 ms, for who makes such rooms
+
+        check(runtime)
