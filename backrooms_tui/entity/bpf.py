@@ -20,13 +20,13 @@ X32_BIT = 0x40000000
 RET_KILL = 0x80000000
 RET_ERRNO = 0x00050000
 RET_ALLOW = 0x7FFF0000
-_PERM = RET_ERRNO | errno.EPERM
-_NOTTY = RET_ERRNO | errno.ENOTTY
+PERM = RET_ERRNO | errno.EPERM
+NOTTY = RET_ERRNO | errno.ENOTTY
 
 _LOAD = 0x20
 _JUMP_EQUAL = 0x15
 _JUMP_GREATER_EQUAL = 0x35
-_JUMP_ANY_BIT = 0x45
+JUMP_ANY_BIT = 0x45
 _RETURN = 0x06
 
 _NUMBER = 0
@@ -37,59 +37,76 @@ _ARGUMENTS = 16
 _PROT_EXEC = 4
 _FCNTL_COMMANDS = (fcntl.F_GETFD, fcntl.F_SETFD, fcntl.F_GETFL, fcntl.F_SETFL, fcntl.F_DUPFD, fcntl.F_DUPFD_CLOEXEC)
 
-_Instruction = tuple[int, int, int, int]
+Instruction = tuple[int, int, int, int]
 """Code, jump if true, jump if false, operand."""
 
 
 def program(pid: int) -> bytes:
     """The filter for process `pid`, as an array of struct sock_filter. It may signal nobody but itself."""
-    to_self = _one_of(0, [pid])
-    signals = [one for name in ("kill", "tkill", "tgkill") for one in _case(CONDITIONAL[name], to_self)]
-    return _COMMON + _pack([*signals, _give(_PERM)])
+    to_self = one_of(0, [pid])
+    signals = [one for name in ("kill", "tkill", "tgkill") for one in case(CONDITIONAL[name], to_self)]
+    return _COMMON + pack([*signals, give(PERM)])
 
 
-def _common() -> list[_Instruction]:
-    """All of the filter that is the same for every process: it is built once, not at each spawn."""
-    code: list[_Instruction] = [
+def head(allowed: Iterable[int]) -> list[Instruction]:
+    """What every filter begins with: this machine's own table of calls, and those that are allowed as they are."""
+    code: list[Instruction] = [
         (_LOAD, 0, 0, _ARCH),
         (_JUMP_EQUAL, 1, 0, ARCH_X86_64),
-        _give(RET_KILL),
+        give(RET_KILL),
         (_LOAD, 0, 0, _NUMBER),
         (_JUMP_GREATER_EQUAL, 0, 1, X32_BIT),
-        _give(RET_KILL),
+        give(RET_KILL),
     ]
-    for number in sorted(ALLOWED.values()):
-        code += _case(number, [_give(RET_ALLOW)])
-    not_executable = [_argument(2), (_JUMP_ANY_BIT, 0, 1, _PROT_EXEC), _give(_PERM), _give(RET_ALLOW)]
+    for number in sorted(allowed):
+        code += case(number, [give(RET_ALLOW)])
+    return code
+
+
+def _common() -> list[Instruction]:
+    """All of the filter that is the same for every process: it is built once, not at each spawn."""
+    code = head(ALLOWED.values())
+    not_executable = [*without(2, _PROT_EXEC), give(RET_ALLOW)]
     for name in ("mmap", "mprotect"):
-        code += _case(CONDITIONAL[name], not_executable)
-    code += _case(CONDITIONAL["fcntl"], _one_of(1, _FCNTL_COMMANDS))
-    return code + _case(CONDITIONAL["ioctl"], [_give(_NOTTY)])
+        code += case(CONDITIONAL[name], not_executable)
+    code += case(CONDITIONAL["fcntl"], one_of(1, _FCNTL_COMMANDS))
+    return code + case(CONDITIONAL["ioctl"], [give(NOTTY)])
 
 
-def _pack(code: Iterable[_Instruction]) -> bytes:
+def pack(code: Iterable[Instruction]) -> bytes:
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in code)
 
 
-def _give(verdict: int) -> _Instruction:
+def give(verdict: int) -> Instruction:
     return (_RETURN, 0, 0, verdict)
 
 
-def _argument(index: int) -> _Instruction:
+def argument(index: int) -> Instruction:
     """Load the low word; the kernel reads these arguments as 32 bits."""
     return (_LOAD, 0, 0, _ARGUMENTS + 8 * index)
 
 
-def _case(number: int, body: list[_Instruction]) -> list[_Instruction]:
+def without(index: int, bits: int, refusal: int = PERM) -> list[Instruction]:
+    """Refuse when argument `index` has one of `bits`; otherwise go on, with the number no longer loaded."""
+    return [argument(index), (JUMP_ANY_BIT, 0, 1, bits), give(refusal)]
+
+
+def from_on(number: int, verdict: int) -> list[Instruction]:
+    """Give `verdict` for this call and every later one of the table."""
+    return [(_JUMP_GREATER_EQUAL, 0, 1, number), give(verdict)]
+
+
+def case(number: int, body: list[Instruction]) -> list[Instruction]:
     """Run `body`, which returns, when the call is `number`. The number is still loaded for the next case."""
     return [(_JUMP_EQUAL, 0, len(body), number), *body]
 
 
-def _one_of(index: int, values: Iterable[int]) -> list[_Instruction]:
-    body = [_argument(index)]
+def one_of(index: int, values: Iterable[int], otherwise: int = PERM) -> list[Instruction]:
+    """Allow when argument `index` is among `values`."""
+    body = [argument(index)]
     for value in values:
-        body += [(_JUMP_EQUAL, 0, 1, value), _give(RET_ALLOW)]
-    return [*body, _give(_PERM)]
+        body += [(_JUMP_EQUAL, 0, 1, value), give(RET_ALLOW)]
+    return [*body, give(otherwise)]
 
 
-_COMMON = _pack(_common())
+_COMMON = pack(_common())

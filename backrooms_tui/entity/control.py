@@ -12,11 +12,12 @@ import socket
 from typing import Any
 
 MAX_MESSAGE = 4096
-CHANNELS = 3
-"""Descriptors of a spawn message: frames (a stream socket), captured output, crash text (pipes to write)."""
+MAX_DESCRIPTORS = 16
+"""Of a spawn message: of a hermetic room frames (a stream socket), captured output, crash text (pipes to write); of a
+program its control socket, the pipes for descriptors 0, 1 and 2, and the files that it may read."""
 
 Message = dict[str, Any]
-"""Host to zygote: {spawn: token, memory}. Back: {hello: facts} once, {spawned: token, pid} with a pidfd,
+"""Host to zygote: {spawn: token, memory, profile}. Back: {hello: facts} once, {spawned: token, pid} with a pidfd,
 {refused: token, errno}, {exited: token, pid, signal, status, address, sent}."""
 
 
@@ -27,5 +28,5 @@ def send(channel: socket.socket, message: Message, descriptors: tuple[int, ...] 
 
 def receive(channel: socket.socket) -> tuple[Message | None, list[int]]:
     """The next message and its descriptors; None when the other end is gone. Raises OSError, BlockingIOError."""
-    data, descriptors, _, _ = socket.recv_fds(channel, MAX_MESSAGE, CHANNELS)
+    data, descriptors, _, _ = socket.recv_fds(channel, MAX_MESSAGE, MAX_DESCRIPTORS)
     return (json.loads(data) if data else None), descriptors

@@ -13,9 +13,10 @@ from backrooms_tui.model.runtimes import LLM, OPTIONS, PYTHON, REFERENCE, Runtim
 from backrooms_tui.model.scrub import scrub
 
 from .link import Link
+from .mortal import Bounds
 from .parse import VERSION
 from .process import EntitySpec, ExitReport, Seal
-from .sealed import Bounds, SealedProcess
+from .sealed import SealedProcess
 
 KINDS = (REFERENCE, PYTHON, LLM)
 

@@ -20,7 +20,8 @@ import backrooms_tui
 
 from . import control
 from .control import Message
-from .sealed import NEVER_BORN, Death, SealedProcess
+from .mortal import NEVER_BORN, Death, Mortal
+from .profiles import Profile
 
 HELLO_PATIENCE = 30.0
 """Seconds until a zygote has to say hello; it takes 0.2 to 0.4 s."""
@@ -51,10 +52,10 @@ class Link:
         self.last_words = ""
         """What the zygote wrote on its standard error, once it has ended."""
         self._lock = threading.Lock()
-        self._rooms: dict[str, SealedProcess] = {}
+        self._rooms: dict[str, Mortal] = {}
         self._due: set[str] = set()
         self._outbox: deque[_Outgoing] = deque()
-        self._unsent: deque[SealedProcess] = deque()
+        self._unsent: deque[Mortal] = deque()
         self._heard = time.monotonic()
         self._stopping = False
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -75,7 +76,9 @@ class Link:
     def pid(self) -> int:
         return self._zygote.pid
 
-    def spawn(self, process: SealedProcess, memory_limit: int, descriptors: tuple[int, ...]) -> bool:
+    def spawn(
+        self, process: Mortal, memory_limit: int, descriptors: tuple[int, ...], profile: Profile = Profile.HERMETIC
+    ) -> bool:
         """Ask for a child; takes `descriptors` over. False when the link has ended and nothing was asked."""
         with self._lock:
             if not self.ended:
@@ -85,13 +88,13 @@ class Link:
                     self._heard = time.monotonic()
                     os.eventfd_write(self._wake, 1)  # from now on an answer is due
                 self._due.add(token)
-                self._outbox.append(({"spawn": token, "memory": memory_limit}, descriptors))
+                self._outbox.append(({"spawn": token, "memory": memory_limit, "profile": int(profile)}, descriptors))
                 self._send_outbox()
                 return True
         _close_all(descriptors)
         return False
 
-    def flush_later(self, process: SealedProcess) -> None:
+    def flush_later(self, process: Mortal) -> None:
         """Go on writing what `process` could not take at once, as long as nobody else writes to it."""
         with self._lock:
             if not self.ended:

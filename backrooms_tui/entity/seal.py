@@ -11,6 +11,7 @@ import os
 import resource
 import signal
 import struct
+from collections.abc import Iterable
 
 from backrooms_tui.model.limits import FILE_DESCRIPTORS
 from backrooms_tui.model.value import value
@@ -48,17 +49,18 @@ def seal(*, parent: int, memory_limit: int, clock_plan: ClockPlan | None) -> App
     """
     if not syscalls.X86_64:
         raise OSError(0, "no system call table for this machine")
-    _drop_root(parent)
+    drop_root(parent)
     clock = clock_plan.install() if clock_plan is not None else None
-    _limit(memory_limit)
+    limit(_bounds(memory_limit))
     syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
     syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
     applied = Applied(landlock.restrict(), clock)
-    _filter(bpf.program(os.getpid()))
+    install_filter(bpf.program(os.getpid()))
     return applied
 
 
-def _drop_root(parent: int) -> None:
+def drop_root(parent: int) -> None:
+    """Become nobody, if this is root."""
     if os.geteuid() == 0:
         os.setgroups([])
         os.setresgid(NOBODY, NOBODY, NOBODY)
@@ -66,11 +68,11 @@ def _drop_root(parent: int) -> None:
         die_with(parent)  # a change of user disarms it
 
 
-def _limit(memory_limit: int) -> None:
+def _bounds(memory_limit: int) -> list[tuple[int, int]]:
     statm = os.open("/proc/self/statm", os.O_RDONLY)
     mapped = int(os.read(statm, 100).split()[0]) * _PAGE
     os.close(statm)
-    for which, bound in (
+    return [
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_NOFILE, FILE_DESCRIPTORS),
@@ -78,11 +80,17 @@ def _limit(memory_limit: int) -> None:
         (resource.RLIMIT_MEMLOCK, 0),
         (resource.RLIMIT_MSGQUEUE, 0),
         (resource.RLIMIT_AS, mapped + memory_limit),
-    ):
+    ]
+
+
+def limit(bounds: Iterable[tuple[int, int]]) -> None:
+    """Set resource limits, soft and hard. Raises OSError."""
+    for which, bound in bounds:
         resource.setrlimit(which, (bound, bound))
 
 
-def _filter(program: bytes) -> None:
+def install_filter(program: bytes) -> None:
+    """Have every system call judged by a seccomp program from now on. Raises OSError."""
     code = ctypes.create_string_buffer(program, len(program))
     # struct sock_fprog: a count of instructions, padding, a pointer.
     fprog = struct.pack("=H6xQ", len(program) // 8, ctypes.addressof(code))

@@ -28,33 +28,34 @@ def facts(applied: Applied, memory_limit: int) -> Facts:
     """Try to get out; gives for each row whether all of it was refused."""
     return {
         "landlock": applied.landlock,
-        "files": _all_refused(
+        "files": all_refused(
             lambda: os.open("/etc/passwd", os.O_RDONLY),
             lambda: os.open("/tmp", os.O_RDWR | os.O_TMPFILE),  # noqa: S108 - the attempt is the point
             lambda: os.stat("/"),  # noqa: PTH116 - the plain call is what is tried
             lambda: os.fstat(1),
             lambda: os.listdir("/"),  # noqa: PTH208
         ),
-        "network": _all_refused(
+        "network": all_refused(
             lambda: _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM),
             lambda: _socket.socket(_socket.AF_INET6, _socket.SOCK_DGRAM),
             lambda: _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM),
             lambda: _socket.socket(_socket.AF_NETLINK, _socket.SOCK_RAW),
             _socket.socketpair,
         ),
-        "process": _all_refused(
-            _fork,
+        "process": all_refused(
+            fork,
             lambda: _thread.start_new_thread(int, ()),
             lambda: os.kill(os.getppid(), 0),
             lambda: os.kill(-1, 0),
         ),
-        "native": _all_refused(lambda: mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_EXEC)),
-        "memory": _all_refused(lambda: mmap.mmap(-1, memory_limit + mmap.PAGESIZE)),
+        "native": all_refused(lambda: mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_EXEC)),
+        "memory": all_refused(lambda: mmap.mmap(-1, memory_limit + mmap.PAGESIZE)),
         "time": applied.clock is not None and _clock_is_ours(applied),
     }
 
 
-def _all_refused(*attempts: Callable[[], object]) -> bool:
+def all_refused(*attempts: Callable[[], object]) -> bool:
+    """Make every attempt; gives whether none of them came to anything."""
     return all(map(_refused, attempts))
 
 
@@ -66,7 +67,8 @@ def _refused(attempt: Callable[[], object]) -> bool:
     return False
 
 
-def _fork() -> None:
+def fork() -> None:
+    """Make a child that ends at once. Raises OSError."""
     if os.fork() == 0:
         os._exit(0)
 

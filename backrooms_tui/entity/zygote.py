@@ -8,22 +8,20 @@ the control channel closes, and every room and the zygote end.
 from __future__ import annotations
 
 import gc
-import json
 import os
 import select
 import signal
 import socket
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from . import control, preload
-from .child import CRASH, Birth, live, probe
+from . import child, command_child, command_probe, control, preload, probing, syscalls
+from .child import CRASH, Birth
 from .clock import ClockPlan
+from .command_child import CommandBirth
 from .control import Message
+from .families import Families, kill
+from .profiles import Profile
 from .tracing import Fault, resume, seize
-
-PROBE_MEMORY = 64 * 1024 * 1024
-PROBE_PATIENCE = 5.0
-"""Seconds for the probe child; it takes about 10 ms."""
 
 
 def main(descriptor: int) -> NoReturn:
@@ -54,12 +52,13 @@ class Zygote:
     def __init__(self, channel: socket.socket) -> None:
         self._channel = channel
         self._pid = os.getpid()
-        self._rooms: dict[int, str] = {}
+        self._families = Families()
         self._faults: dict[int, Fault] = {}
         self._clock_plan = ClockPlan.make()
 
     def serve(self) -> None:
         """Until the host is gone; then end every room."""
+        syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)  # who loses its parent in a room is waited for here
         wake, wakened = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(wakened, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -90,23 +89,48 @@ class Zygote:
     def _spawn(self, message: Message, descriptors: list[int]) -> None:
         token = message["spawn"]
         try:
-            pid = self._fork(live, descriptors, message["memory"])
+            pid = self._fork(Profile(message["profile"]), descriptors, message["memory"])
         except OSError as error:
             control.send(self._channel, {"refused": token, "errno": error.errno})
             return
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
-        self._rooms[pid] = token
+        self._families.begin(pid, token)
         try:
             handle = os.pidfd_open(pid)
         except OSError:
-            os.kill(pid, signal.SIGKILL)  # nobody could: its death is the answer
+            kill(pid)  # nobody could: its death is the answer
             return
         control.send(self._channel, {"spawned": token, "pid": pid}, (handle,))
         os.close(handle)
 
-    def _fork(self, life: Any, descriptors: list[int], memory: int) -> int:
+    def _fork(self, profile: Profile, descriptors: list[int], memory: int, *, probe: bool = False) -> int:
+        held, release = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.close(release)
+            os.read(held, 1)  # ends when the parent closes its end: traced by then, or the parent is dead
+            self._live(profile, descriptors, memory, probe=probe)
+        traced = seize(pid, follow=bool(profile & (Profile.CHILDREN | Profile.THREADS)))
+        if not traced and profile & (Profile.CHILDREN | Profile.THREADS):
+            kill(pid)
+        os.close(held)
+        os.close(release)
+        return pid
+
+    def _live(self, profile: Profile, descriptors: list[int], memory: int, *, probe: bool) -> NoReturn:
+        """In the child."""
+        if Profile.COMMAND in profile:
+            control_end, standard_in, standard_out, standard_error, *named = descriptors
+            program = CommandBirth(
+                channels=(control_end, standard_in, standard_out, standard_error),
+                named=tuple(named),
+                memory_limit=memory,
+                parent=self._pid,
+                profile=profile,
+            )
+            (command_probe.probe if probe else command_child.live)(program)
         frames, captured, crash = descriptors
         birth = Birth(
             frames=frames,
@@ -116,23 +140,18 @@ class Zygote:
             parent=self._pid,
             clock_plan=self._clock_plan,
         )
-        held, release = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            os.close(release)
-            os.read(held, 1)  # ends when the parent closes its end: traced by then, or the parent is dead
-            life(birth)
-        seize(pid)
-        os.close(held)
-        os.close(release)
-        return pid
+        (child.probe if probe else child.live)(birth)
 
     def _reap(self) -> None:
-        while self._rooms:
-            pid, status = os.waitpid(-1, os.WNOHANG)
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG | probing.ALL_CHILDREN)
+            except ChildProcessError:
+                return
             if pid == 0:
                 return
             if os.WIFSTOPPED(status):
+                self._families.stopped(pid, status)
                 self._remember(pid, resume(pid, status))
             else:
                 self._report(pid, os.waitstatus_to_exitcode(status))
@@ -144,52 +163,51 @@ class Zygote:
             self._faults[pid] = fault
 
     def _report(self, pid: int, code: int) -> None:
-        number = -code if code < 0 else None
-        fault = self._faults.pop(pid, None)
+        last = self._families.ended(pid, code)
+        if last is None:
+            return
+        first, family = last
+        assert family.code is not None
+        number = -family.code if family.code < 0 else None
+        fault = self._faults.pop(first, None)
         known = fault is not None and fault.number == number
         control.send(
             self._channel,
             {
-                "exited": self._rooms.pop(pid),
-                "pid": pid,
+                "exited": family.token,
+                "pid": first,
                 "signal": number,
-                "status": code if code >= 0 else None,
+                "status": family.code if family.code >= 0 else None,
                 "address": fault.address if fault is not None and known else None,
                 "sent": fault is not None and known and fault.address is None,
             },
         )
 
     def _end_rooms(self) -> None:
-        for pid in self._rooms:
-            os.kill(pid, signal.SIGKILL)
-        for pid in self._rooms:
+        everybody = self._families.everybody()
+        for pid in everybody:
+            kill(pid)
+        for pid in everybody:
             _await_death(pid)
 
     def _self_test(self) -> Message:
-        """Seal one child and let it try everything; without the virtual clock when it does not work here."""
-        found = self._probe()
+        """Seal one child of each profile and let it try everything; without the virtual clock when it does not work
+        here.
+        """
+        found = probing.hermetic(self._fork_probe)
         if not found.get("time") and self._clock_plan is not None:
             self._clock_plan = None
-            found = self._probe()
-        return found
+            found = probing.hermetic(self._fork_probe)
+        return found | {"command": probing.command(self._fork_probe)}
 
-    def _probe(self) -> Message:
-        ours, theirs = socket.socketpair()
-        with ours, theirs, open(os.devnull, "wb") as nothing:  # noqa: PTH123 - a descriptor is what is wanted
-            pid = self._fork(probe, [theirs.fileno(), nothing.fileno(), nothing.fileno()], PROBE_MEMORY)
-            theirs.close()
-            ours.settimeout(PROBE_PATIENCE)
-            try:
-                answer = ours.recv(control.MAX_MESSAGE)
-            except TimeoutError:
-                answer = b""
-            os.kill(pid, signal.SIGKILL)
-            _await_death(pid)
-        found: Message = json.loads(answer) if answer else {"refused": "the sealed probe did not answer"}
-        return found
+    def _fork_probe(self, profile: Profile, descriptors: list[int], memory: int) -> int:
+        return self._fork(profile, descriptors, memory, probe=True)
 
 
 def _await_death(pid: int) -> None:
     """Wait for a killed child; what it was stopped for before is no longer of interest."""
-    while os.WIFSTOPPED(os.waitpid(pid, 0)[1]):
-        pass
+    try:
+        while os.WIFSTOPPED(os.waitpid(pid, probing.ALL_CHILDREN)[1]):
+            pass
+    except ChildProcessError:
+        pass  # waited for under another number: a thread whose process is gone
