@@ -45,6 +45,7 @@ class Batch:
     """Lines being carried out. It is also the `Lines` of the rooms that they enter."""
 
     interactive = False
+    prompting = False
 
     def __init__(self, shell: Shell, service: RoomService, lines: BatchLines) -> None:
         self.shell = shell

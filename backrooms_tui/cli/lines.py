@@ -25,6 +25,11 @@ class Lines(Protocol):
     interactive: bool
     """Whether a person types; then inputs may be queued, otherwise each waits for the one before it."""
 
+    @property
+    def prompting(self) -> bool:
+        """Whether a prompt stands on the terminal; what `aside` is given may rely on it."""
+        ...
+
     def read(self) -> bytes | None:
         """Give the next line without its newline; None at the end."""
         ...
@@ -36,6 +41,7 @@ class Lines(Protocol):
 
 class StreamLines:
     interactive = False
+    prompting = False
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -67,6 +73,10 @@ class TypedLines:
             readline.parse_and_bind(setting)
         sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")  # type: ignore[union-attr]
 
+    @property
+    def prompting(self) -> bool:
+        return self._typing
+
     def read(self) -> bytes | None:
         self._terminal.acquire()
         try:
@@ -74,6 +84,9 @@ class TypedLines:
         except EOFError:
             sys.stdout.write("\n")
             return None
+        except KeyboardInterrupt:
+            sys.stdout.write("\n")
+            raise
         finally:
             if not self._typing:  # it ended before the prompt was there
                 self._terminal.release()

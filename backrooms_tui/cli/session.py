@@ -1,10 +1,14 @@
-"""A session in a room: lines go in, what the entity says comes out as it is said.
+"""A session in a room: lines go in, what the entity says comes out as it is said, to a terminal in parts of lines too.
 
 Two threads. The caller's reads input and submits it; `enter-printer` shows events as they arrive, so that an entity
 that speaks late or unasked is heard while somebody types, and so are its answers to others. Turns of one room end in
 order, so one number tells what is over. The caller learns of a turn's end by itself, and often first; it lets the
 printer catch up, which may have others' turns to show before that one. Lines missed by a slow terminal are taken from
-the turn's durable entries when it ends.
+the turn's durable entries when it ends. Parts are shown only where no prompt stands: it waits while a line has no end
+yet, and in rooms of models, which think before they speak, until the turn is over. Whole lines are shown in any case.
+
+Ctrl-C at a terminal interrupts the input that the entity works on; when there is none, or a second time meanwhile, it
+ends the session.
 """
 
 from __future__ import annotations
@@ -14,11 +18,12 @@ import threading
 from collections.abc import Iterable
 
 from backrooms_tui.batch import EXIT
-from backrooms_tui.model.entries import EntryType, MemoryEntry
+from backrooms_tui.model.entries import EntryType, MemoryEntry, Outcome
 from backrooms_tui.model.errors import BackroomsError, InputRefused, RoomReadOnly
-from backrooms_tui.model.events import Lagged, Said, TurnEnded
+from backrooms_tui.model.events import Lagged, Said, Saying, TurnEnded
 from backrooms_tui.model.ids import RoomId
-from backrooms_tui.model.views import Receipt
+from backrooms_tui.model.runtimes import LLM, parse
+from backrooms_tui.model.views import Receipt, TurnResult
 from backrooms_tui.service import RoomService
 
 from .lines import Lines
@@ -56,13 +61,17 @@ class Session:
         self._lines = lines
         self._transcript = transcript
         self._timeout = timeout
-        self._usual_timeout = service.room(room_id).record.config.timeout
+        config = service.room(room_id).record.config
+        self._usual_timeout = config.timeout
+        self._grace = None if parse(config.entity).kind == LLM else GRACE
         self._read_only = read_only
         self._source = operator()
         self._lock = threading.RLock()
         self._went_on = threading.Condition(self._lock)
         """Notified when a turn has been shown to its end, or no more may be."""
         self._shown: dict[int, int] = {}
+        self._passed: tuple[int, int, int] | None = None
+        """(seq, attempt, n) of a line of which not all parts were shown: the others are not, either."""
         self._over = 0
         self._missed = False
         """Whether events were lost: the printer may never come to what one waits for."""
@@ -81,16 +90,36 @@ class Session:
         What is said from when the session was made on is shown. To be called once, in the main thread.
         """
         self._printer.start()
-        try:
-            while (line := self._read()) is not None and line != EXIT:
-                if line:
-                    self._submit(line)
-        except KeyboardInterrupt:
-            if self._failure is None:
-                raise
-            raise self._failure from None
+        while self._go_on():
+            pass
         for receipt in self._pending:
             self._await(receipt, None)
+
+    def _go_on(self) -> bool:
+        """One line; gives whether another may follow. Raises KeyboardInterrupt where it is to end the session."""
+        try:
+            line = self._read()
+            if line is None or line == EXIT:
+                return False
+            if line:
+                self._submit(line)
+        except KeyboardInterrupt:
+            if self._failure is not None:
+                raise self._failure from None
+            if not self._interrupt():
+                raise
+        return True
+
+    def _interrupt(self) -> bool:
+        """End the running input early and show its end; gives whether there was one that is ours to end."""
+        if self._read_only or not self._lines.interactive:
+            return False
+        try:
+            result = self._service.interrupt(self._room_id, by=self._source)
+        except BackroomsError:
+            return False
+        self._show_end(result)
+        return True
 
     def _read(self) -> bytes | None:
         """The next line. What keeps the printer from printing ends the wait for it, as Ctrl-C would."""
@@ -121,22 +150,32 @@ class Session:
             return
         if not self._lines.interactive:
             self._await(receipt, None)
-        elif receipt.position:
-            self._pending.append(receipt)
+            return
+        self._pending.append(receipt)
+        if receipt.position:
             with self._lock:
                 self._transcript.queued(receipt.seq)
-        elif not self._await(receipt, GRACE):
-            self._pending.append(receipt)
+        elif self._await(receipt, self._grace):
+            self._pending.remove(receipt)
 
     def _await(self, receipt: Receipt, seconds: float | None) -> bool:
-        """Wait until an input has ended and show its end. Raises what kept the printer from printing."""
+        """Wait until an input has ended and show its end; with `seconds` no longer than that, unless a line has begun.
+
+        Raises what kept the printer from printing.
+        """
         at_once = LOOK_UP_SECONDS if seconds is None else seconds
-        while (result := self._service.wait(receipt, at_once)) is None and seconds is None:
-            pass
+        while (result := self._service.wait(receipt, at_once)) is None:
+            if self._failure is not None:
+                raise self._failure
+            if seconds is not None and not self._transcript.begun:
+                return False
+            at_once = LOOK_UP_SECONDS
+        self._show_end(result)
+        return True
+
+    def _show_end(self, result: TurnResult) -> None:
         if self._failure is not None:
             raise self._failure
-        if result is None:
-            return False
         with self._lock:
             self._went_on.wait_for(
                 lambda: self._over >= result.seq or self._missed or self._failure is not None, CATCH_UP_SECONDS
@@ -144,14 +183,13 @@ class Session:
             if self._failure is not None:
                 raise self._failure
             self._end(result.seq, result.outcome, result.entries, result.latency)
-        return True
 
     def _print(self) -> None:
         try:
             while events := self._subscription.get():
                 if any(isinstance(event, Lagged) for event in events):
                     self._miss()
-                if news := [e for e in events if isinstance(e, Said | TurnEnded) and e.seq > self._over]:
+                if news := [e for e in events if isinstance(e, Said | Saying | TurnEnded) and e.seq > self._over]:
                     self._tell(news)
         except Exception as error:  # the edge of the thread: the session raises it where it can be told
             with self._lock:
@@ -165,24 +203,31 @@ class Session:
             self._missed = True
             self._went_on.notify_all()
 
-    def _tell(self, news: list[Said | TurnEnded]) -> None:
+    def _tell(self, news: list[News]) -> None:
         if any(map(self._audible, news)):
             self._lines.aside(lambda: self._show(news))
         else:
             self._show(news)
 
-    def _audible(self, event: Said | TurnEnded) -> bool:
-        """Whether showing the event writes a line for people."""
+    def _audible(self, event: News) -> bool:
+        """Whether showing the event writes something for people."""
         if isinstance(event, Said):
             return not event.observation
+        if isinstance(event, Saying):
+            return self._transcript.streams and not self._lines.prompting
         said_all = self._shown.get(event.seq, 0) == len(spoken(event.entries))
-        return not said_all or error_entry(event.entries) is not None
+        silent = error_entry(event.entries) is None and event.outcome != Outcome.INTERRUPTED
+        return not (said_all and silent)
 
-    def _show(self, news: Iterable[Said | TurnEnded]) -> None:
+    def _show(self, news: Iterable[News]) -> None:
         with self._lock:
+            if self._lines.prompting:
+                self._transcript.forget()  # the prompt, and a line begun before it, have been wiped away
             for event in news:
                 if isinstance(event, Said):
                     self._said(event)
+                elif isinstance(event, Saying):
+                    self._saying(event)
                 else:
                     self._end(event.seq, event.outcome, event.entries, event.latency)
 
@@ -192,6 +237,16 @@ class Session:
             self._shown[event.seq] = event.n + 1
             if not event.observation:
                 self._transcript.said(event.seq, event.text)
+
+    def _saying(self, event: Saying) -> None:
+        """Show a part of the next line, if all before it is shown and no prompt is in the way."""
+        line = (event.seq, event.attempt, event.n)
+        if not self._transcript.streams or line == self._passed:
+            return
+        if event.n != self._shown.get(event.seq, 0) or self._lines.prompting:
+            self._passed = line
+        else:
+            self._transcript.saying(event.text)
 
     def _end(self, seq: int, outcome: str, entries: tuple[MemoryEntry, ...], latency: float) -> None:
         if seq <= self._over:
@@ -214,6 +269,10 @@ class Session:
             self._transcript.refused(error)
         else:
             self._transcript.recovered(seq, outcome, view.record.state)
+
+
+News = Said | Saying | TurnEnded
+"""What a session shows."""
 
 
 def spoken(entries: tuple[MemoryEntry, ...]) -> list[MemoryEntry]:

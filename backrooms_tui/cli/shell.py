@@ -125,10 +125,10 @@ class Shell:
 
         return json.dumps(value, indent=indent, ensure_ascii=self.is_terminal)
 
-    def write(self, text: str) -> None:
+    def write(self, text: str, *, end: str = "\n") -> None:
         """Write text that is already safe, and a newline, at once. Raises OutputFailed."""
         try:
-            self.out.write(text + "\n")
+            self.out.write(text + end)
             self.out.flush()
         except BrokenPipeError:
             raise

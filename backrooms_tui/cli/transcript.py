@@ -12,10 +12,28 @@ from .shell import Shell
 
 KILLED = frozenset({Outcome.TIMEOUT, Outcome.CRASH, Outcome.VIOLATION})
 """Outcomes after which the room has a fresh entity."""
+ENTITY = "ENTITY: "
 
 
 class Transcript(Protocol):
+    streams: bool
+    """Whether parts of lines are shown."""
+
+    @property
+    def begun(self) -> bool:
+        """Whether a line has been shown in part and has no end yet."""
+        ...
+
     def entering(self, output: str | None) -> None: ...
+
+    def saying(self, text: str) -> None:
+        """Part of the line that the entity says next; only where it `streams`."""
+        ...
+
+    def forget(self) -> None:
+        """What was begun has been wiped off the screen."""
+        ...
+
     def said(self, seq: int, text: str) -> None: ...
     def queued(self, seq: int) -> None: ...
     def refused(self, error: BackroomsError) -> None: ...
@@ -38,8 +56,33 @@ class TextTranscript:
     def __init__(self, shell: Shell, file: TextIO | None) -> None:
         self._shell = shell
         self._file = file
+        self._parts: list[str] = []
+        """Of the line that has been begun."""
+        self.streams = file is None and shell.is_terminal
+
+    @property
+    def begun(self) -> bool:
+        return bool(self._parts)
+
+    def saying(self, text: str) -> None:
+        self._shell.write(scrub(text) if self._parts else f"{ENTITY}{scrub(text)}", end="")
+        self._parts.append(text)
+
+    def forget(self) -> None:
+        self._parts.clear()
+
+    def _finish(self, text: str | None = None) -> bool:
+        """End the line that was begun; gives whether it is the whole of `text` now, and not only some parts of it."""
+        if not self._parts:
+            return False
+        shown = "".join(self._parts)
+        self._parts.clear()
+        whole = text is not None and text.startswith(shown)
+        self._shell.write(scrub(text[len(shown) :]) if text is not None and whole else "")
+        return whole
 
     def _entity(self, *lines: str) -> None:
+        self._finish()
         if self._file is None:
             self._shell.say(*lines)
             return
@@ -52,13 +95,16 @@ class TextTranscript:
 
     def said(self, seq: int, text: str) -> None:
         del seq
-        self._entity(f"ENTITY: {text}")
+        if not self._finish(text):
+            self._entity(f"{ENTITY}{text}")
 
     def queued(self, seq: int) -> None:
         del seq
+        self._finish()
         self._shell.say("[QUEUED]")
 
     def refused(self, error: BackroomsError) -> None:
+        self._finish()
         self._shell.refuse(error)
 
     def failed(self, seq: int, outcome: str, error: MemoryEntry, timeout: float) -> None:
@@ -75,14 +121,28 @@ class TextTranscript:
             self._entity("ENTITY RESTARTED", f"STATE: {state} (recovered)")
 
     def ended(self, seq: int, outcome: str, latency: float) -> None:
-        """Silence, like any end, has no line of its own."""
+        """Silence, like most ends, has no line of its own."""
+        del seq, latency
+        self._finish()
+        if outcome == Outcome.INTERRUPTED:
+            self._shell.say("[INTERRUPTED]")
 
     def leaving(self, state: str) -> None:
+        self._finish()
         self._shell.say("EXITING ROOM", f"ROOM STATE: {state}")
 
 
 class JsonTranscript:
     """Every event is an object with an `event`, refusals are objects with an `error`."""
+
+    streams = False
+    begun = False
+
+    def saying(self, text: str) -> None:
+        """Programs are told whole lines."""
+
+    def forget(self) -> None:
+        """Nothing is ever begun."""
 
     def __init__(self, shell: Shell, file: TextIO | None) -> None:
         self._shell = shell

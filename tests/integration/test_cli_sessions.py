@@ -184,12 +184,16 @@ def test_ctrl_d_and_ctrl_c_leave_the_room_in_order(room_exe, key, status):
     assert room_exe.ok("list") == ["ACTIVE ROOMS:", f"  {room_id} (IDLE)"]
 
 
-def test_ctrl_c_leaves_a_room_whose_entity_works(room_exe):
+def test_ctrl_c_interrupts_the_input_at_work_and_leaves_when_there_is_none(room_exe):
     room_id = room_exe.create()
     with room_exe.terminal("enter", room_id) as terminal:
         terminal.expect(r"\n> \Z")
         terminal.type("long running operation\n")
         terminal.expect("ENTITY: Starting operation...\n")
+        terminal.type("\x03")
+        terminal.expect(r"\[INTERRUPTED\]\n> \Z")
+        terminal.type("remember value: 1\n")
+        terminal.expect(r"ENTITY: Stored\.\n> \Z")
         terminal.type("\x03")
         assert terminal.end() == 130
         assert "Traceback" not in terminal.seen
