@@ -57,37 +57,56 @@ class Asking:
         self._listeners[call] = on_chunk
         try:
             self._channel.send({"type": "call", "id": call, "name": name, "args": dict(args)})
-            return self._answer(self._await(call))
+            return self._answer(call)
         finally:
             del self._listeners[call]
 
-    def _await(self, call: str) -> Mapping[str, Any]:
-        """The result of `call`. A listener may make calls of its own: what comes for others is kept for them."""
+    def _answer(self, call: str) -> Any:
+        """What comes of a call. An interrupt does not end the waiting, for the host cancels the call then, and what it
+        brought comes with its result.
+        """
         interrupts = self._channel.interrupts
-        while call not in self._results:
-            interrupts.hold()  # the host cancels the call, and what it brought comes with its result
-            try:
-                frame = self._channel.receive()
-            finally:
-                interrupts.release_quietly()
-            if frame is None:
-                raise SystemExit(0)  # the host is gone, and the room with it
-            self._take(frame)
-        return self._results.pop(call)
-
-    def _take(self, frame: Mapping[str, Any]) -> None:
-        kind, call = frame["type"], frame.get("id")
-        if kind == "result" and call in self._listeners:
-            self._results[call] = frame
-        elif kind == "chunk" and (listener := self._listeners.get(str(call))) is not None:
-            listener(frame["text"])
-
-    def _answer(self, result: Mapping[str, Any]) -> Any:
-        interrupts = self._channel.interrupts
-        if result.get("interrupted") or interrupts.pending:
+        interrupts.hold()
+        try:
+            cut = self._await(call)
+        finally:
+            interrupts.release_quietly()
+        result = self._results.pop(call)
+        if cut or result.get("interrupted") or interrupts.pending:
             interrupts.disarm()
             raise Interrupted(result.get("value"))
         if not result["ok"]:
             error = str(result.get("error"))
             raise (CallDenied if error.startswith(DENIED) else CallFailed)(error)
         return result.get("value")
+
+    def _await(self, call: str) -> bool:
+        """Wait for the result of `call`; True when a listener was interrupted, after which none is called any more.
+
+        A listener may make calls of its own: what comes for others is kept for them.
+        """
+        cut = False
+        while call not in self._results:
+            frame = self._channel.receive()
+            if frame is None:
+                raise SystemExit(0)  # the host is gone, and the room with it
+            name = frame.get("id")
+            if frame["type"] == "result" and name in self._listeners:
+                self._results[name] = frame
+            elif frame["type"] == "chunk" and not cut:
+                cut = self._hear(self._listeners.get(str(name)), frame["text"])
+        return cut
+
+    def _hear(self, listener: Listener | None, text: str) -> bool:
+        """Call a listener, which is the entity's code and can be interrupted; True when it was."""
+        interrupts = self._channel.interrupts
+        held = interrupts.held
+        try:
+            if listener is not None and not interrupts.pending:
+                interrupts.held = 0
+                listener(text)
+        except Interrupted:
+            return True
+        finally:
+            interrupts.held = held
+        return False

@@ -27,7 +27,8 @@ class Interrupts:
 
     def __init__(self) -> None:
         self._armed = False
-        self._held = 0
+        self.held = 0
+        """How many hold interrupts off; see `hold`."""
         self.pending = False
         """One came while it was held off, and has not been raised."""
 
@@ -37,7 +38,7 @@ class Interrupts:
 
     def arm(self) -> None:
         """From now on an interrupt is raised, once."""
-        self.pending = False
+        self.pending, self.held = False, 0
         self._armed = True
 
     def disarm(self) -> None:
@@ -51,18 +52,18 @@ class Interrupts:
 
     def hold(self) -> None:
         """Raise nothing until as many `release`s: a frame half written would be the last."""
-        self._held += 1
+        self.held += 1
 
     def release(self) -> None:
         """Raises Interrupted when one came meanwhile."""
-        self._held -= 1
+        self.held -= 1
         self._raise_unless_held()
 
     def release_quietly(self) -> None:
         """Leave to the caller what came meanwhile; see `pending`."""
-        self._held -= 1
+        self.held -= 1
 
     def _raise_unless_held(self) -> None:
-        if self.pending and not self._held:
+        if self.pending and not self.held:
             self.disarm()
             raise Interrupted

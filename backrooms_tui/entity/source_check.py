@@ -35,7 +35,8 @@ def _parsed(module: Module) -> ast.Module:
             tree = ast.parse(module.text, module.file)
             compile(tree, module.file, "exec", dont_inherit=True)  # finds what the grammar does not
     except SyntaxError as error:
-        raise UsageError(f"ENTITY SOURCE: {scrub(module.file)} LINE {error.lineno}: {scrub(error.msg)}") from None
+        line = f" LINE {error.lineno}" if error.lineno else ""
+        raise UsageError(f"ENTITY SOURCE: {scrub(module.file)}{line}: {scrub(error.msg)}") from None
     except (ValueError, MemoryError, RecursionError) as error:
         raise UsageError(f"ENTITY SOURCE: {scrub(module.file)}: {scrub(str(error) or type(error).__name__)}") from None
     return tree
@@ -48,23 +49,26 @@ def _check_class(sources: Sources, tree: ast.Module) -> None:
     if wanted in classes and not classes[wanted].bases:
         raise UsageError(f"ENTITY SOURCE: {file} LINE {classes[wanted].lineno}: {wanted} DOES NOT DERIVE FROM Entity")
     if wanted:
-        if wanted not in classes and wanted not in _bound(tree):
+        if wanted not in classes.keys() | _imported(tree) | _assigned(tree):
             raise UsageError(f"ENTITY SOURCE: {file} HAS NO CLASS {wanted}. CLASSES: {', '.join(classes) or 'NONE'}")
         return
     bases = {base for node in classes.values() for base in map(_name, node.bases)}
     entities = [name for name, node in classes.items() if "Entity" in map(_name, node.bases) and name not in bases]
     if len(entities) > 1:
         raise UsageError(f"ENTITY SOURCE: {file} HAS {len(entities)} ENTITIES, NAME ONE: {', '.join(entities)}")
-    if not bases and not _bound(tree):
+    if not bases and not _imported(tree):
         raise UsageError(f"ENTITY SOURCE: {file} DEFINES NO CLASS THAT DERIVES FROM Entity")
 
 
-def _bound(tree: ast.Module) -> set[str]:
-    """Names that an import from elsewhere or an assignment gives: what they are is known only when it runs."""
+def _imported(tree: ast.Module) -> set[str]:
+    """Names from modules other than ours: what they are is known only when they run."""
     imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
-    ours = [node for node in imports if not node.level and (node.module or "").partition(".")[0] == _OURS]
-    names = {alias.asname or alias.name for node in imports if node not in ours for alias in node.names}
-    return names | {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    others = [node for node in imports if node.level or (node.module or "").partition(".")[0] != _OURS]
+    return {alias.asname or alias.name for node in others for alias in node.names}
+
+
+def _assigned(tree: ast.Module) -> set[str]:
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
 
 
 def _name(base: ast.expr) -> str:

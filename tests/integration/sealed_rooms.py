@@ -36,10 +36,15 @@ def alone(source: str) -> Sources:
 
 
 class Room:
-    def __init__(self, host: ZygoteHost, source: str | None = EXEC, *, memory: int = 64 * MIB, state=None) -> None:
+    """One sealed entity: of `sources`, of the text of one file, or the reference entity when that is None."""
+
+    def __init__(
+        self, host: ZygoteHost, source: str | None = EXEC, *, sources=None, memory: int = 64 * MIB, state=None
+    ) -> None:
         self.exits: queue.Queue[ExitReport] = queue.Queue()
-        kind = "reference" if source is None else "python"
-        sources = None if source is None else alone(source)
+        if sources is None and source is not None:
+            sources = alone(source)
+        kind = "reference" if sources is None else "python"
         spec = EntitySpec(runtime=Runtime(kind), memory_limit=memory, state=state, now=SUPPLIED, sources=sources)
         self.process = host.spawn(spec, on_exit=self.exits.put)
         self.seq = 0

@@ -113,8 +113,23 @@ def test_an_interrupted_call_gives_what_had_come(room):
     assert room.said("result = 'next'") == "next"
 
 
+def test_a_listener_is_interrupted_too_and_the_answer_is_not_lost(room):
+    code = (
+        "from backrooms_tui.entity.base import Interrupted\n"
+        f"def hear(text):\n self.output(text); {LOOP}\n"
+        "try: self.call('model', {}, hear)\nexcept Interrupted as cut: result = ('cut', cut.answer)"
+    )
+    call = asked(room, code)
+    room.process.send({"type": "chunk", "id": call.id, "text": "Hel"})
+    room.frames_until(lambda f: isinstance(f, Output))
+    assert room.process.interrupt(1)
+    room.process.send({"type": "chunk", "id": call.id, "text": "lo"})
+    room.process.send({"type": "result", "id": call.id, "ok": True, "value": "Hello", "interrupted": False})
+    assert rest(room) == [Output("('cut', 'Hello')"), Done(1)]
+
+
 def test_an_interrupt_that_nobody_catches_fails_the_turn_and_the_room_goes_on(room):
-    room.begin(f"self.state['k'] = 1; self.output('said')\ntry:\n {LOOP}\nexcept Exception: pass")
+    room.begin(f"self.state['k'] = 1\ntry:\n self.output('said'); {LOOP}\nexcept Exception: pass")
     assert room.frames_until(lambda f: isinstance(f, Output)) == [Output("said")]
     assert room.process.interrupt(1)
     (fail,) = rest(room)
@@ -124,7 +139,7 @@ def test_an_interrupt_that_nobody_catches_fails_the_turn_and_the_room_goes_on(ro
 
 def test_an_interrupt_that_is_caught_commits_the_turn(room):
     room.begin(
-        f"self.state['k'] = 1; self.output('said')\ntry:\n {LOOP}\nexcept KeyboardInterrupt: result = 'cut short'"
+        f"self.state['k'] = 1\ntry:\n self.output('said'); {LOOP}\nexcept KeyboardInterrupt: result = 'cut short'"
     )
     room.frames_until(lambda f: isinstance(f, Output))
     assert room.process.interrupt(1)
@@ -133,7 +148,7 @@ def test_an_interrupt_that_is_caught_commits_the_turn(room):
 
 def test_a_turn_is_interrupted_once(room):
     room.begin(
-        f"self.output('on')\ntry:\n {LOOP}\nexcept KeyboardInterrupt:\n self.output('caught')\n"
+        f"try:\n self.output('on'); {LOOP}\nexcept KeyboardInterrupt:\n self.output('caught')\n"
         " result = self.call('go on')"
     )
     room.frames_until(lambda f: isinstance(f, Output))
