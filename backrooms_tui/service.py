@@ -36,6 +36,7 @@ from backrooms_tui.model.telemetry import UNWATCHED, Telemetry
 from backrooms_tui.model.views import Occupant, Receipt, RoomView, ServiceStatus, StoreFacts, TurnResult, Visitor
 
 if TYPE_CHECKING:
+    from backrooms_tui.entity.calls import Broker, MakeBroker, Notify
     from backrooms_tui.entity.process import EntityHost
     from backrooms_tui.supervisor.rounds import BackupPlan
 
@@ -230,9 +231,18 @@ def _print_fault(error: BaseException) -> None:
 def _host_maker(settings: Settings) -> Callable[[], EntityHost]:
     def make() -> EntityHost:
         from backrooms_tui.entity.host import ZygoteHost
-        from backrooms_tui.entity.sealed import Bounds
+        from backrooms_tui.entity.mortal import Bounds
 
         return ZygoteHost(Bounds(settings.limits.max_output_size, settings.entity.response_buffer))
+
+    return make
+
+
+def _broker_maker(settings: Settings, on_fault: Callable[[BaseException], None]) -> MakeBroker:
+    def make(notify: Notify) -> Broker:
+        from backrooms_tui.broker.broker import HostBroker
+
+        return HostBroker(settings.model, notify=notify, on_fault=on_fault)
 
     return make
 
@@ -288,6 +298,7 @@ def open_service(
         plan=None if root is None else _plan(settings, root),
         on_fault=fault,
         telemetry=telemetry,
+        make_broker=_broker_maker(settings, fault),
     )
 
 

@@ -40,7 +40,7 @@ FIELDS = {
     "RoomRecord": "id:room state:RoomState config:RoomConfig creation:Creation created_at:int last_active:int "
     "last_input_at:int? tail:Tail head:Tail memory_usage:int memory_plain:int counters:Counters latencies:Latencies "
     "queued:int state_version:int last_error:text? suspension:Suspension? damage:Damage?",
-    "RunningTurn": "seq:int started_at:int timeout:real",
+    "RunningTurn": "seq:int started_at:int timeout:real waits_for:text?",
     "RoomView": "record:RoomRecord queue_depth:int running:RunningTurn? entity:text entity_pid:int? occupants:int",
     "Occupant": "session:text who:text read_only:bool since:int",
     "Receipt": "room_id:room seq:int timestamp:int position:int",

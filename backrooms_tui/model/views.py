@@ -55,6 +55,8 @@ class RunningTurn:
     """Nanoseconds since the epoch."""
     timeout: float
     """Seconds."""
+    waits_for: str | None = None
+    """Name of the call of the host for whose answer the entity waits; its time stands still meanwhile."""
 
 
 @value

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from backrooms_tui.entity.crash import report_lines
 from backrooms_tui.entity.frames import (
+    Call,
     Closed,
     Done,
     Fail,
@@ -28,16 +29,19 @@ from backrooms_tui.entity.frames import (
 from backrooms_tui.entity.process import FAULTS, EntityProcess, ExitReport
 from backrooms_tui.model.entries import Draft, Outcome
 from backrooms_tui.model.errors import BackroomsError, EntityInitFailed
-from backrooms_tui.model.events import RoomChanged, Said, Saying, TurnStarted
+from backrooms_tui.model.events import RoomChanged, TurnStarted
 from backrooms_tui.model.room import QueuedInput, RoomRecord
 from backrooms_tui.model.value import changed
 from backrooms_tui.persistence.records import UnstorableEntry
 
+from .calls import Calls
 from .ending import crash_error, end_turn, failure_error, lost_error, timeout_error, violation_error
 from .engine import Engine
+from .interrupting import Interrupting
 from .processes import Processes
 from .room import LiveRoom, Pending
 from .snapshots import StateTooLarge, encode_state
+from .telling import tell_observation, tell_output
 from .turn import Turn
 from .worker import Worker
 
@@ -54,6 +58,10 @@ class Driver:
         self._engine = engine
         self._worker = worker
         self._processes = Processes(engine, worker, self)
+        self._calls = Calls(engine, worker, self)
+        self._interrupting = Interrupting(
+            engine, self._processes, self._calls, lambda room, turn: self._end(room, turn, Outcome.INTERRUPTED)
+        )
         self._turns = 0
         """Turns at work in this thread; with no other it may write itself."""
 
@@ -75,7 +83,7 @@ class Driver:
 
     def interrupt(self, room: LiveRoom, turn: Turn, by: str) -> None:
         """Have a turn end early, if it still runs."""
-        self._worker.post(lambda: self._interrupt(room, turn, by))
+        self._worker.post(lambda: self._interrupting.interrupt(room, turn, by))
 
     def reset(self, room: LiveRoom, record: RoomRecord, then: Callable[[], None]) -> None:
         """Forget everything since the last durable commit: `record` is what the store holds. Then call `then`."""
@@ -132,7 +140,7 @@ class Driver:
             room.turn = turn
         self._turns += 1
         self._engine.touch(room)
-        self._processes.set_alarm(room, turn.timeout, lambda: self._deadline(room, turn))
+        self.go_on(room, turn)
         event = TurnStarted(room.id, turn.seq, turn.attempt, time.time_ns(), turn.timeout)
         self._engine.tell_turn(room, turn.seq, event)
         process.begin_turn(turn.seq)
@@ -186,9 +194,12 @@ class Driver:
             case _ if turn is None or turn.ended:
                 self._violated(room, "PROTOCOL_VIOLATION", f"{type(frame).__name__.lower()} outside a turn")
             case Output():
-                self._said(room, turn, frame)
+                tell_output(self._engine, room, turn, frame)
             case Observation():
                 self._observed(room, turn, frame)
+            case Call():
+                if wrong := self._calls.asked(room, turn, frame):
+                    self._violated(room, "PROTOCOL_VIOLATION", wrong)
             case StateSet() | StateValue():
                 turn.stage(frame, room.state)
             case Fail():
@@ -196,31 +207,18 @@ class Driver:
             case Done():
                 self._done(room, turn)
 
-    def _said(self, room: LiveRoom, turn: Turn, frame: Output) -> None:
-        for n, line in turn.say(frame.text, more=frame.more):
-            self._tell(room, turn, n, line)
-        if frame.more and turn.unfinished[-1]:
-            part = Saying(room.id, turn.seq, turn.attempt, turn.n, time.time_ns(), turn.unfinished[-1])
-            self._engine.tell_turn(room, turn.seq, part)
-
-    def _tell(self, room: LiveRoom, turn: Turn, n: int, text: str, *, observation: bool = False) -> None:
-        said = Said(room.id, turn.seq, turn.attempt, n, time.time_ns(), text, observation=observation)
-        self._engine.tell_turn(room, turn.seq, said)
-
     def _observed(self, room: LiveRoom, turn: Turn, frame: Observation) -> None:
         try:
-            n = turn.observe(frame.text, frame.data)
+            tell_observation(self._engine, room, turn, frame)
         except UnstorableEntry:
             self._violated(room, "PROTOCOL_VIOLATION", "the observation's data cannot be stored")
-        else:
-            self._tell(room, turn, n, frame.text, observation=True)
 
     def _failed(self, room: LiveRoom, turn: Turn, frame: Fail) -> None:
         if turn.interrupted_by is None:
             self._end(room, turn, Outcome.FAILED, error=failure_error(frame))
             return
         self._engine.telemetry.entity_log(room.id, "interrupted", f"{frame.error}: {frame.text}")
-        self._end_interrupted(room, turn)
+        self._interrupting.end_undone(room, turn)
 
     def _done(self, room: LiveRoom, turn: Turn) -> None:
         snapshot = None
@@ -235,29 +233,23 @@ class Driver:
             outcome = Outcome.INTERRUPTED
         self._end(room, turn, outcome, snapshot=snapshot)
 
-    def _interrupt(self, room: LiveRoom, turn: Turn, by: str) -> None:
-        """Ask the entity to end its turn; one that knows no way to, takes too long, or is asked again, is killed."""
-        process = room.process
-        if room.turn is not turn or turn.ended or process is None:
-            return
-        again = turn.interrupted_by is not None
-        turn.interrupted_by = turn.interrupted_by or by
-        if again or not process.interrupt(turn.seq):
-            self._cut(room, turn)
-        else:
-            self._processes.set_alarm(room, self._engine.limits.interrupt_grace, lambda: self._cut(room, turn))
+    def hold(self, room: LiveRoom, turn: Turn, name: str) -> None:
+        """Let the turn's time stand still: the entity waits for the host's answer to the call `name`."""
+        turn.waits_for = name
+        turn.left -= time.monotonic() - turn.since
+        if turn.interrupted_by is None:  # then the alarm is the grace's
+            self._processes.set_alarm(room, None)
 
-    def _cut(self, room: LiveRoom, turn: Turn) -> None:
-        """Kill the entity of an interrupted turn."""
-        if room.turn is turn and not turn.ended:
-            self._processes.part(room)
-            self._end_interrupted(room, turn)
-            self._engine.notice("INFO", "INTERRUPTED ENTITY KILLED", room.id)
+    def go_on(self, room: LiveRoom, turn: Turn) -> None:
+        """Let the turn's time run."""
+        turn.waits_for = None
+        turn.since = time.monotonic()
+        if turn.interrupted_by is None:
+            self._processes.set_alarm(room, turn.left, lambda: self._deadline(room, turn))
 
-    def _end_interrupted(self, room: LiveRoom, turn: Turn) -> None:
-        """End it without the entity's `done`: what was said stays, what was to be its state goes."""
-        turn.staged = None
-        self._end(room, turn, Outcome.INTERRUPTED)
+    def send(self, room: LiveRoom, frame: dict[str, object]) -> None:
+        if room.process is not None:
+            self._processes.send(room.process, frame)
 
     def _deadline(self, room: LiveRoom, turn: Turn) -> None:
         if room.turn is turn and not turn.ended:
@@ -305,7 +297,7 @@ class Driver:
             return
         cause = " ".join(report_lines(report)[1:2])
         if turn is not None and not turn.ended and turn.interrupted_by is not None and report.signal not in FAULTS:
-            self._end_interrupted(room, turn)  # a plain program dies of SIGINT: it has obeyed
+            self._interrupting.end_undone(room, turn)  # a plain program dies of SIGINT: it has obeyed
         elif turn is not None and not turn.ended:
             self._end(room, turn, Outcome.CRASH, error=crash_error(report))
             self._engine.notice("ERROR", f"ENTITY_CRASHED {cause}", room.id)
@@ -318,6 +310,7 @@ class Driver:
     def _end(
         self, room: LiveRoom, turn: Turn, outcome: str, *, error: Draft | None = None, snapshot: bytes | None = None
     ) -> None:
+        self._calls.drop(turn)
         self._processes.set_alarm(room, None)
         self._turns -= 1
         alone = self._turns == 0 and room.process is not None
@@ -362,8 +355,7 @@ class Driver:
             self._engine.bus.publish(RoomChanged(room.id, room.record.state))
 
     def _halt(self, room: LiveRoom, then: Callable[[], None]) -> None:
-        turn = room.turn
-        self._processes.part(room)
+        turn = self._part_in_turn(room)
         with room.lock:
             running = turn is not None and not turn.ended
             if running:
@@ -385,9 +377,16 @@ class Driver:
         except BackroomsError:
             pass  # costs one attempt
 
-    def _reset(self, room: LiveRoom, record: RoomRecord, then: Callable[[], None]) -> None:
+    def _part_in_turn(self, room: LiveRoom) -> Turn | None:
+        """Part with the process, whatever it is at; gives the turn that was."""
         turn = room.turn
         self._processes.part(room)
+        if turn is not None:
+            self._calls.drop(turn)
+        return turn
+
+    def _reset(self, room: LiveRoom, record: RoomRecord, then: Callable[[], None]) -> None:
+        turn = self._part_in_turn(room)
         with room.lock:
             if turn is not None and not turn.ended:
                 self._turns -= 1

@@ -20,6 +20,7 @@ from .committer import Committer, Then, Ticket
 from .room import LiveRoom
 
 if TYPE_CHECKING:
+    from backrooms_tui.entity.calls import Broker, MakeBroker
     from backrooms_tui.entity.process import EntityHost, Seal
 
     from .compacting import Compactor
@@ -105,6 +106,7 @@ class Engine:
         on_lost: Callable[[], None],
         on_fault: Callable[[BaseException], None],
         telemetry: Telemetry = UNWATCHED,
+        make_broker: MakeBroker | None = None,
     ) -> None:
         self.store = store
         self.telemetry = telemetry
@@ -116,6 +118,8 @@ class Engine:
         self.bus = EventBus(telemetry)
         self.committer = Committer(store, on_lost=on_lost, on_fault=on_fault, telemetry=telemetry)
         self.slots = Slots(limits.concurrent_inputs)
+        self._make_broker = make_broker
+        self._broker: Broker | None = None
         self._live_lock = threading.Lock()
         self._live: OrderedDict[RoomId, LiveRoom] = OrderedDict()
 
@@ -130,6 +134,17 @@ class Engine:
             return self._host
 
     @property
+    def broker(self) -> Broker | None:
+        """Who answers calls, made when the first room needs it; None where nobody does, and while the owner closes."""
+        with self._host_lock:
+            if self._broker is None and self._make_broker is not None and not self._closed:
+                self._broker = self._make_broker(self._notify)
+            return self._broker
+
+    def _notify(self, room_id: RoomId, text: str) -> None:
+        self.notice("INFO", f"NOTIFIED: {text}", room_id, foreign=True)
+
+    @property
     def seal(self) -> Seal | None:
         """What is applied to entities here; None before the first."""
         return None if self._host is None else self._host.seal
@@ -138,6 +153,8 @@ class Engine:
         """End all entities; nobody gets another."""
         with self._host_lock:
             self._closed = True
+        if self._broker is not None:
+            self._broker.close()
         if self._host is not None:
             self._host.close()
 
@@ -173,6 +190,14 @@ class Engine:
                     return
         self.bus.publish(event)
 
+    def when_durable(self, room: LiveRoom, seq: int, then: Callable[[], None]) -> bool:
+        """Whether input `seq` is durable; if not, `then` is called when it is, in the writing thread."""
+        with room.lock:
+            if seq > room.durable_seq:
+                room.on_durable.append(then)
+                return False
+            return True
+
     def tell_accepted(self, room: LiveRoom, event: InputAccepted) -> None:
         """Publish that an input is durable, and what its turn has to say already."""
         with room.lock:
@@ -182,6 +207,9 @@ class Engine:
                 self.bus.publish(held)
             room.held.clear()
             room.durable_seq = event.entry.seq
+            waiting, room.on_durable = room.on_durable, []
+        for then in waiting:
+            then()
 
     def notice(self, severity: str, text: str, room_id: RoomId | None = None, *, foreign: bool = False) -> None:
         """Tell operators. `foreign`: after its first word, a code, the text may hold an entity's words."""

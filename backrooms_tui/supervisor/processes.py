@@ -6,7 +6,8 @@ A kill does not wait for the death: the replacement may be started beside it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 from backrooms_tui.entity.process import EntityProcess, EntitySpec, ExitReport
@@ -15,9 +16,10 @@ from backrooms_tui.model.entries import Draft, EntryType, Meta
 from backrooms_tui.model.errors import BackroomsError, EntityInitFailed
 from backrooms_tui.model.events import RoomChanged
 from backrooms_tui.model.room import Damage, QueuedInput
-from backrooms_tui.model.runtimes import parse
+from backrooms_tui.model.runtimes import COMMAND, Runtime, parse
 
 from .engine import Engine
+from .replaying import answered_inputs
 from .room import LiveRoom
 from .worker import Worker
 
@@ -78,7 +80,14 @@ class Processes:
             now=room.record.last_active,
             sources=load(runtime),
             calls=runtime.calls,
+            replay=partial(self._replay, room) if _restores(runtime) else None,
         )
+
+    def _replay(self, room: LiveRoom) -> Sequence[str]:
+        texts = answered_inputs(self._engine.store, room.record)
+        if texts is None:
+            self._engine.notice("WARN", "PROGRAM STARTED AFRESH: TOO MUCH TO BE GIVEN AGAIN", room.id)
+        return texts or ()
 
     def spawn_failed(self, room: LiveRoom, error: BackroomsError) -> None:
         """No process could be made: the host's trouble, not the room's. Its inputs stay queued."""
@@ -159,6 +168,11 @@ class Processes:
             room.alarm = None
         if seconds is not None and call is not None:
             room.alarm = self._worker.at(time.monotonic() + seconds, call)
+
+
+def _restores(runtime: Runtime) -> bool:
+    """Whether the program is to be given its inputs again: one that keeps its state to itself."""
+    return runtime.kind == COMMAND and runtime.option("mode") == "lines" and runtime.option("restore") == "replay"
 
 
 def _waiting(room: LiveRoom) -> QueuedInput | None:

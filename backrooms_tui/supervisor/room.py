@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from backrooms_tui.model.entries import Draft
@@ -91,6 +91,8 @@ class LiveRoom:
         """Inputs up to this one are on disk; of a later one's turn nothing may be told yet."""
         self.held: list[Event] = []
         """What is to be told of the running turn when its input is durable."""
+        self.on_durable: list[Callable[[], None]] = []
+        """To be called when the running turn's input is."""
         self.state: dict[str, Any] = {}
         """The entity's committed state; meaningful when `loaded`."""
         self.process: EntityProcess | None = None
@@ -210,6 +212,7 @@ class LiveRoom:
         self.record, self.turn, self.loaded = record, None, False
         self.queue.clear()
         self.held.clear()
+        self.on_durable.clear()
         self.durable_seq = record.tail.seq
         self.receipts = None
         self.changed.notify_all()
@@ -250,7 +253,9 @@ class LiveRoom:
                 queue_depth=self.depth,
                 running=None
                 if turn is None
-                else RunningTurn(turn.seq, time.time_ns() - (time.monotonic_ns() - turn.started), turn.timeout),
+                else RunningTurn(
+                    turn.seq, time.time_ns() - (time.monotonic_ns() - turn.started), turn.timeout, turn.waits_for
+                ),
                 entity="COLD" if self.process is None else "LIVE" if self.ready else "STARTING",
                 entity_pid=None if self.process is None else self.process.pid,
                 occupants=len(self.present),

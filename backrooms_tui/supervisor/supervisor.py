@@ -56,6 +56,8 @@ from .upkeep import Upkeep
 from .waiting import await_turn
 
 if TYPE_CHECKING:
+    from backrooms_tui.entity.calls import MakeBroker
+
     from .driver import Driver
 
 Fault = Callable[[BaseException], None]
@@ -75,15 +77,24 @@ class Supervisor:
         plan: BackupPlan | None = None,
         on_fault: Fault,
         telemetry: Telemetry = UNWATCHED,
+        make_broker: MakeBroker | None = None,
     ) -> None:
         """`path` is where the rooms are, for people. Without a `plan` there is no shelf for backups. `on_fault` is
-        told of exceptions that are our own bugs.
+        told of exceptions that are our own bugs. Without `make_broker` every call of an entity is refused.
         """
         self._store = store
         self._path = path
         self._started_at = time.time_ns()
         self._registry = Registry(store, max_rooms=limits.max_rooms)
-        self._engine = Engine(store, make_host, limits, on_lost=self._reload, on_fault=on_fault, telemetry=telemetry)
+        self._engine = Engine(
+            store,
+            make_host,
+            limits,
+            on_lost=self._reload,
+            on_fault=on_fault,
+            telemetry=telemetry,
+            make_broker=make_broker,
+        )
         self._crew = Crew(self._engine, workers=workers, on_fault=on_fault)
         self._engine.compactor = Compactor(
             self._engine, kick=self._kick, corrupt=self._registry.corrupt, on_fault=on_fault

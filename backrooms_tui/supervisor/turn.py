@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from backrooms_tui.entity.frames import StateSet, StateValue
 from backrooms_tui.model.entries import Draft, EntryType, Meta, Outcome
 from backrooms_tui.model.room import QueuedInput
 from backrooms_tui.persistence.records import pack
+
+if TYPE_CHECKING:
+    from .calls import Desk
 
 
 @dataclass(slots=True)
@@ -18,7 +21,7 @@ class Turn:
 
     input: QueuedInput
     timeout: float
-    """Seconds from `started` to the deadline."""
+    """Seconds that the entity may take, those not counted in which it waits for the host."""
     started: int
     """Monotonic nanoseconds."""
     text: str
@@ -37,6 +40,14 @@ class Turn:
     """Whether observations become entries; they are shown in any case."""
     unremembered: int = 0
     """Observations that do not."""
+    desk: Desk | None = None
+    """Its calls; None before the first."""
+    waits_for: str | None = None
+    """Name of the call for which its time stands still."""
+    left: float = field(init=False)
+    """Seconds until the deadline, as of `since`."""
+    since: float = field(init=False)
+    """Monotonic seconds at which its time began to run again."""
     interrupted_by: str | None = None
     """user@host who has asked for its end; None while nobody has."""
     metadata: dict[str, Any] = field(init=False)
@@ -44,6 +55,7 @@ class Turn:
 
     def __post_init__(self) -> None:
         self.metadata = {Meta.INPUT: self.seq}
+        self.left, self.since = self.timeout, self.started / 1e9
 
     @property
     def seq(self) -> int:
