@@ -11,7 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-from backrooms_tui.model.events import Event, Lagged, Said
+from backrooms_tui.model.events import Event, Lagged, Said, Saying
 from backrooms_tui.service import Subscription
 
 FLUSHES_PER_SECOND = 5
@@ -78,4 +78,4 @@ class Feed:
 
 
 def _weight(event: Event) -> int:
-    return len(event.text) if isinstance(event, Said) else 0
+    return len(event.text) if isinstance(event, Said | Saying) else 0

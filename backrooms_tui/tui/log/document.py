@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from backrooms_tui.model.entries import MemoryEntry
-from backrooms_tui.model.events import EntriesAdded, Event, InputAccepted, Lagged, Said, TurnEnded, TurnStarted
+from backrooms_tui.model.events import EntriesAdded, Event, InputAccepted, Lagged, Said, Saying, TurnEnded, TurnStarted
 
 from .fold import Folder
 from .lines import Key, Line, Look, lines_of
@@ -209,7 +209,7 @@ class Document:
                 for event in group:
                     self._apply(event)
                 continue
-            batch = [event for event in group if isinstance(event, Said) and event.seq > self._ended]
+            batch = [event for event in group if isinstance(event, Said | Saying) and event.seq > self._ended]
             # A held reader may stand among the lines of a turn that ends in this batch: those are settled below.
             if batch and (batch[0].seq > settled or not self.follow):
                 self._said(batch)
@@ -235,10 +235,11 @@ class Document:
             self.live.begin(seq, attempt)
             self.window.drop_provisional()
 
-    def _said(self, batch: list[Said]) -> None:
+    def _said(self, batch: list[Said | Saying]) -> None:
         newest = (batch[-1].seq, batch[-1].attempt)
         self._begin(*newest)
-        lines = self.live.add([said for said in batch if (said.seq, said.attempt) == newest])
+        watched = self.running is not None and self.running.seq == newest[0]
+        lines = self.live.add([said for said in batch if (said.seq, said.attempt) == newest], watched=watched)
         if not self.window.at_end:
             return
         if not self.follow:
@@ -266,6 +267,7 @@ class Document:
 
     def _lost_track(self) -> None:
         """Events are missing: memory knows. A follower jumps to its tail, a held reader keeps his place."""
+        self.live.lose()
         self.window.at_end = False
         if self.follow:
             self._replace(Where.TAIL)
@@ -341,4 +343,5 @@ class Document:
 
 
 def _kind(event: Event) -> tuple[type[Event], int]:
-    return type(event), event.seq if isinstance(event, Said) else 0
+    """Neighbours of one kind are taken together: lines and parts of lines come in turns, thousands of them."""
+    return (Said, event.seq) if isinstance(event, Said | Saying) else (type(event), 0)

@@ -72,8 +72,11 @@ def capped(text: str) -> str:
     """Scrub one foreign line, cutting it at LINE_CAP with the size of what is left out."""
     if len(text) <= LINE_CAP:
         return scrub(text)
-    rest = len(text[LINE_CAP:].encode("utf-8", "surrogatepass"))
-    return f"{scrub(text[:LINE_CAP])} … +{format_size(rest)}"
+    return _cut(text[:LINE_CAP], len(text[LINE_CAP:].encode("utf-8", "surrogatepass")))
+
+
+def _cut(text: str, left_out: int) -> str:
+    return f"{scrub(text)} … +{format_size(left_out)}"
 
 
 def _shown(text: str) -> list[str]:
@@ -134,6 +137,12 @@ def lines_said(said: Said, at: int) -> list[Line]:
     """Give the lines of something said and not yet durable; `at` orders it among the other lines."""
     look, prefix = (Look.OBSERVATION, OBSERVED) if said.observation else (Look.ENTITY, ENTITY)
     return _lines((at, 1 + said.n), look, prefix, said.text, seq=0, asked=said.seq)
+
+
+def line_saying(text: str, left_out: int, key: Key, asked: int) -> Line:
+    """Give the line that has no end yet; `text` is at most LINE_CAP characters of it, `left_out` counts other bytes."""
+    shown = _cut(text, left_out) if left_out else scrub(text)
+    return Line(key, Look.ENTITY, ENTITY + shown, input=asked, indent=len(ENTITY))
 
 
 def answered(entry: MemoryEntry) -> int:

@@ -18,7 +18,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from backrooms_tui.model.errors import BackroomsError
-from backrooms_tui.model.events import EntriesAdded, Event, InputAccepted, Lagged, Said, TurnEnded, TurnStarted
+from backrooms_tui.model.events import EntriesAdded, Event, InputAccepted, Lagged, Said, Saying, TurnEnded, TurnStarted
 from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.value import value
 
@@ -29,7 +29,7 @@ from .query import SearchRefused, begins_error
 from .reader import CopyJob, Reader
 from .stamps import Stamps
 
-_SHOWN = (Said, TurnStarted, TurnEnded, InputAccepted, EntriesAdded)
+_SHOWN = (Said, Saying, TurnStarted, TurnEnded, InputAccepted, EntriesAdded)
 
 
 @value
@@ -321,7 +321,7 @@ class LogView(Widget, can_focus=True):
     def _paint(self) -> list[Strip]:
         paper, reader = self._paper, self._reader
         strips: list[Strip] = []
-        if reader is not None and (reader.document.loaded or reader.document.live.said):
+        if reader is not None and (reader.document.loaded or not reader.document.live.empty):
             for row in reader.document.rows():
                 asked = reader.document.inputs.get(row.line.input, 0) if row.line is not None else 0
                 selected = row.line is not None and reader.is_selected(row.line)
