@@ -12,7 +12,7 @@ from pathlib import Path
 from backrooms_tui.config.settings import DaemonSettings
 from backrooms_tui.model.errors import ConfigInvalid, StoreFailed, UnsafePath
 from backrooms_tui.model.scrub import scrub
-from backrooms_tui.persistence.private_files import open_private, private_directory
+from backrooms_tui.persistence.private_files import open_private, private_directory, read_secret
 
 from .places import SOCKET, TOKEN, reachable
 
@@ -141,23 +141,14 @@ def require_token(settings: DaemonSettings, directory: Path, bind: str) -> str:
 
 
 def read_token(path: Path) -> str:
-    """The token in a file that nobody else may read. A link is followed and root may own it: that is how secrets are
-    mounted. Raises ConfigInvalid, UnsafePath.
-    """
+    """The token in a file that nobody else may read. Raises ConfigInvalid, UnsafePath."""
     shown = scrub(str(path))
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        token = read_secret(path, limit=LONGEST_TOKEN + 1).decode("ascii", "replace").strip()
     except FileNotFoundError:
         raise ConfigInvalid(f"TOKEN: {shown}: there is no such file.") from None
     except (OSError, ValueError) as error:
         raise ConfigInvalid(f"TOKEN: {shown}: {getattr(error, 'strerror', error)}") from None
-    with os.fdopen(descriptor, "rb") as file:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode) or found.st_uid not in (0, os.geteuid()):
-            raise UnsafePath(f"PATH: {shown}", "REASON: not a file of ours")
-        if found.st_mode & (stat.S_IRWXO | stat.S_IWGRP):
-            raise UnsafePath(f"PATH: {shown}", "REASON: others may read or write it")
-        token = file.read(LONGEST_TOKEN + 2).decode("ascii", "replace").strip()
     if not SHORTEST_TOKEN <= len(token) <= LONGEST_TOKEN or not token.isascii() or not token.isprintable():
         raise ConfigInvalid(
             f"TOKEN: {shown}: must hold {SHORTEST_TOKEN} to {LONGEST_TOKEN} printable ASCII characters."

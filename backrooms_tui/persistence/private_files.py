@@ -86,6 +86,21 @@ def read_private(path: Path, *, limit: int) -> bytes | None:
         return file.read(limit + 1)
 
 
+def read_secret(path: Path, *, limit: int) -> bytes:
+    """Give the bytes of a file that nobody else may read, at most `limit` + 1 of them. A link is followed and root
+    may own it: that is how secrets are mounted. Raises UnsafePath; OSErrors pass through.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as file:
+        found = os.fstat(descriptor)
+        shown = scrub(str(path))
+        if not stat.S_ISREG(found.st_mode) or found.st_uid not in (0, os.geteuid()):
+            raise UnsafePath(f"PATH: {shown}", "REASON: not a file of ours")
+        if found.st_mode & (stat.S_IRWXO | stat.S_IWGRP):
+            raise UnsafePath(f"PATH: {shown}", "REASON: others may read or write it")
+        return file.read(limit + 1)
+
+
 def replace_private(path: Path, data: bytes) -> None:
     """Put `data` in the place of `path` atomically and durably: after a power cut it is the old file or the new one.
 
