@@ -21,7 +21,7 @@ from .seal import drop_root, install_filter, limit
 FILE_DESCRIPTORS = 64
 """Enough for shells, which put theirs high, and interpreters with their modules open."""
 SYSTEM_FOLDERS = ("/usr", "/bin", "/sbin", "/lib*", "/etc/terminfo", "/etc/perl")
-SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/localtime", "/etc/timezone", "/etc/inputrc")
+SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/localtime", "/etc/timezone", "/etc/inputrc", "/etc/ssl/openssl.cnf")
 READABLE_DEVICES = ("/dev/random", "/dev/urandom")
 WRITABLE_DEVICES = ("/dev/null", "/dev/zero")
 NAMED_RIGHTS = READ_FILE | EXECUTE

@@ -18,7 +18,7 @@ program its control socket, the pipes for descriptors 0, 1 and 2, and the files 
 
 Message = dict[str, Any]
 """Host to zygote: {spawn: token, memory, profile}. Back: {hello: facts} once, {spawned: token, pid} with a pidfd,
-{refused: token, errno}, {exited: token, pid, signal, status, address, sent}."""
+{refused: token, errno}, {exited: token, pid, signal, status, address, sent, place}."""
 
 
 def send(channel: socket.socket, message: Message, descriptors: tuple[int, ...] = ()) -> None:

@@ -1,7 +1,7 @@
 """The report of an entity's death in the seed's words.
 
-Signal, status and address are the kernel's. The stack is text that the dying process wrote about itself: it is read
-for frames only, cut, scrubbed, and said to be the entity's own account.
+Signal, status, address and the instruction that faulted are the kernel's. The rest of the stack is text that the dying
+process wrote about itself: it is read for frames only, cut, scrubbed, and said to be the entity's own account.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ MAX_FRAMES = 32
 MAX_FRAME = 160
 """Characters of one frame."""
 OWN_ACCOUNT = "  (as reported by the entity)"
+KERNELS_WORD = " (by the kernel)"
+"""Behind the one frame that is."""
 
 _FRAME = re.compile(r'^ *File "([^"\n]*)", line (\d{1,9}),? in (.+)$', re.MULTILINE)
 _OLDEST_FIRST = "Traceback (most recent call last)"
@@ -26,11 +28,14 @@ _RUNTIME = "/backrooms_tui/entity/runtime.py"
 
 def report_lines(report: ExitReport) -> list[str]:
     """The report, `FATAL: ENTITY_CRASHED` first, the cause second; every line is safe to print."""
-    frames = stack_frames(report.stack)
-    lines = ["FATAL: ENTITY_CRASHED", _cause(report), f"ADDRESS: {_address(report)}"]
+    frames, own = stack_frames(report.stack), OWN_ACCOUNT
+    if report.frame0 is not None:
+        frames.insert(0, scrub(report.frame0[:MAX_FRAME]) + KERNELS_WORD)
+        own = OWN_ACCOUNT.replace("as", "from #1 on as") if len(frames) > 1 else ""
+    lines = ["FATAL: ENTITY_CRASHED", cause(report), f"ADDRESS: {_address(report)}"]
     if not frames:
         return [*lines, "STACK TRACE: NONE"]
-    return [*lines, "STACK TRACE:", *(f"  #{n} {frame}" for n, frame in enumerate(frames)), OWN_ACCOUNT]
+    return [*lines, "STACK TRACE:", *(f"  #{n} {frame}" for n, frame in enumerate(frames)), *filter(None, [own])]
 
 
 def stack_frames(text: str) -> list[str]:
@@ -46,7 +51,8 @@ def stack_frames(text: str) -> list[str]:
     return [scrub(frame[:MAX_FRAME]) for frame in frames]
 
 
-def _cause(report: ExitReport) -> str:
+def cause(report: ExitReport) -> str:
+    """How it ended, in one line of the report."""
     if report.signal is not None:
         return f"SIGNAL: {_signal_name(report.signal)}"
     return f"EXIT_STATUS: {'UNKNOWN' if report.status is None else report.status}"

@@ -21,6 +21,8 @@ MAX_TASKS = 64
 @dataclass(slots=True)
 class Family:
     token: str
+    forked: bool
+    """It is still the zygote's own code that runs, and no program."""
     others: set[int] = field(default_factory=set)
     """Everything but the process it began with."""
     code: int | None = None
@@ -35,8 +37,13 @@ class Families:
         self._of: dict[int, int] = {}
         """Task to the process its family began with."""
 
-    def begin(self, pid: int, token: str) -> None:
-        self._families[pid] = Family(token)
+    def begin(self, pid: int, token: str, *, forked: bool = False) -> None:
+        self._families[pid] = Family(token, forked)
+
+    def forked(self, pid: int) -> bool:
+        """Whether the libraries of this task are where the zygote's are."""
+        family = self._families.get(pid)
+        return family is not None and family.forked
 
     def stopped(self, pid: int, status: int) -> None:
         """A task has stopped; before it may go on it is known, or killed."""

@@ -6,34 +6,46 @@ import os
 import resource
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from backrooms_tui.model.errors import EntityInitFailed, EntitySealFailed
-from backrooms_tui.model.runtimes import LLM, OPTIONS, PYTHON, REFERENCE, Runtime
+from backrooms_tui.model.runtimes import COMMAND, HERMETIC_PROFILE, LLM, OPTIONS, PYTHON, REFERENCE, Runtime
 from backrooms_tui.model.scrub import scrub
 
+from .command import CommandProcess
+from .commands import prepare
+from .framed import FramedProcess
 from .link import Link
-from .mortal import Bounds
+from .mortal import Bounds, Mortal
 from .parse import VERSION
-from .process import EntitySpec, ExitReport, Seal
+from .process import EntityProcess, EntitySpec, ExitReport, Seal
+from .profiles import Profile
 from .sealed import SealedProcess
+from .seals import lacking, seals
 
-KINDS = (REFERENCE, PYTHON, LLM)
+KINDS = (REFERENCE, PYTHON, LLM, COMMAND)
 
 
 class ZygoteHost:
     """Implements EntityHost. Methods are for any thread."""
 
-    def __init__(self, bounds: Bounds = Bounds()) -> None:  # noqa: B008 - a value
+    def __init__(self, bounds: Bounds = Bounds(), *, require_seal: bool = False) -> None:  # noqa: B008 - a value
+        """With `require_seal` no entity is started where a row of its seal does not hold."""
         self._bounds = bounds
+        self._require_seal = require_seal
         self._lock = threading.Lock()
         self._link: Link | None = None
         self._closed = False
 
     @property
-    def seal(self) -> Seal | None:
+    def seals(self) -> Mapping[str, Seal]:
         link = self._link
-        return Seal.of(link.facts) if link is not None and link.facts and "refused" not in link.facts else None
+        facts = link.facts if link is not None else None
+        return seals(facts) if facts is not None and "refused" not in facts else {}
+
+    @property
+    def seal(self) -> Seal | None:
+        return self.seals.get(HERMETIC_PROFILE)
 
     @property
     def zygote_pid(self) -> int | None:
@@ -43,21 +55,42 @@ class ZygoteHost:
     def start(self) -> None:
         self._living_link()
 
-    def spawn(self, spec: EntitySpec, *, on_exit: Callable[[ExitReport], None]) -> SealedProcess:
+    def spawn(self, spec: EntitySpec, *, on_exit: Callable[[ExitReport], None]) -> EntityProcess:
         kind = spec.runtime.kind
         if kind not in KINDS or (kind == PYTHON) is not (spec.sources is not None):
             raise EntityInitFailed(f"ENTITY: {scrub(kind)}")
         link = self._living_link()
+        self._demand(link, spec.runtime)
+        if kind == COMMAND:
+            return self._spawn_command(link, spec, on_exit)
         try:
             process, theirs = _channels(on_exit, self._bounds)
         except OSError as error:
             raise EntityInitFailed(f"CHANNELS: {error.strerror}") from None
-        if not link.spawn(process, spec.memory_limit, theirs):
-            process.close()
-            raise EntityInitFailed("ZYGOTE: DIED")
+        _ask(link, process, spec, theirs)
         if not process.send(_init(spec)):
             link.flush_later(process)
         return process
+
+    def _spawn_command(self, link: Link, spec: EntitySpec, on_exit: Callable[[ExitReport], None]) -> CommandProcess:
+        process, theirs = prepare(spec, on_exit=on_exit, bounds=self._bounds)
+        _ask(link, process, spec, theirs)
+        if not process.one_shot:
+            process.start()
+        if isinstance(process, FramedProcess) and not process.send(_init(spec)):
+            link.flush_later(process)
+        return process
+
+    def _demand(self, link: Link, runtime: Runtime) -> None:
+        """Raise EntitySealFailed when this machine cannot seal a room of this runtime as it has to be."""
+        if runtime.kind != COMMAND and not self._require_seal:
+            return
+        facts = link.await_facts()
+        if facts is None:
+            raise EntityInitFailed("ZYGOTE: NO ANSWER")
+        why = lacking(facts, runtime, every_row=self._require_seal)
+        if why is not None:
+            raise EntitySealFailed(why)
 
     def close(self) -> None:
         with self._lock:
@@ -90,6 +123,12 @@ def _new_link() -> Link:
         return Link()
     except OSError as error:
         raise EntityInitFailed(f"ZYGOTE: {error.strerror}") from None
+
+
+def _ask(link: Link, process: Mortal, spec: EntitySpec, theirs: tuple[int, ...]) -> None:
+    if not link.spawn(process, spec.memory_limit, theirs, Profile.of(spec.runtime)):
+        process.close()
+        raise EntityInitFailed("ZYGOTE: DIED")
 
 
 def _channels(on_exit: Callable[[ExitReport], None], bounds: Bounds) -> tuple[SealedProcess, tuple[int, ...]]:

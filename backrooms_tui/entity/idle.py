@@ -29,7 +29,7 @@ Seen = tuple[tuple[int, str], ...]
 def can_look(pid: int) -> bool:
     """Whether the kernel tells us what a process waits in; True also when it is gone."""
     try:
-        _read(f"/proc/{pid}/syscall")
+        read_proc(f"/proc/{pid}/syscall")
     except PermissionError:
         return False
     except OSError:
@@ -50,7 +50,7 @@ def look(pid: int, pipe: str) -> Seen | None:
         while waiting:
             process = waiting.pop()
             for task in os.listdir(f"/proc/{process}/task"):  # noqa: PTH208 - a number is what is wanted
-                call = _read(f"/proc/{process}/task/{task}/syscall")
+                call = read_proc(f"/proc/{process}/task/{task}/syscall")
                 if not _has_no_end(call):
                     return None
                 reads = reads or _for_input(process, call, pipe)
@@ -63,6 +63,18 @@ def look(pid: int, pipe: str) -> Seen | None:
     return tuple(found) if reads else None
 
 
+def family_of(pid: int) -> list[int]:
+    """A process and all that descend from it; whoever is gone meanwhile is not among them."""
+    found = [pid]
+    for process in found:
+        try:
+            for task in os.listdir(f"/proc/{process}/task"):  # noqa: PTH208
+                found += _children(process, task)
+        except OSError:
+            pass
+    return found
+
+
 def pipe_of(descriptor: int) -> str:
     """What a link to a pipe says, wherever it is open."""
     return f"pipe:[{os.fstat(descriptor).st_ino}]"
@@ -70,7 +82,7 @@ def pipe_of(descriptor: int) -> str:
 
 def _children(process: int, task: str) -> list[int]:
     try:
-        return [int(word) for word in _read(f"/proc/{process}/task/{task}/children").split()]
+        return [int(word) for word in read_proc(f"/proc/{process}/task/{task}/children").split()]
     except FileNotFoundError:  # a kernel without such lists, where no room may have children
         return []
 
@@ -106,7 +118,8 @@ def _words(call: str) -> list[int] | None:
     return [int(number), *(int(word, 16) for word in rest)]
 
 
-def _read(path: str) -> str:
+def read_proc(path: str) -> str:
+    """The beginning of a file that the kernel makes up. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         return os.read(descriptor, 4096).decode("ascii", "replace")

@@ -48,6 +48,7 @@ class Link:
         """Exec a zygote, without waiting for it. Raises OSError."""
         self.facts: Message | None = None
         """Its self-test; None until hello."""
+        self._greeted = threading.Event()
         self.ended = False
         self.last_words = ""
         """What the zygote wrote on its standard error, once it has ended."""
@@ -93,6 +94,11 @@ class Link:
                 return True
         _close_all(descriptors)
         return False
+
+    def await_facts(self) -> Message | None:
+        """Its self-test, waiting while it starts; None when it does not say."""
+        self._greeted.wait(SPAWN_PATIENCE)
+        return self.facts
 
     def flush_later(self, process: Mortal) -> None:
         """Go on writing what `process` could not take at once, as long as nobody else writes to it."""
@@ -143,8 +149,8 @@ class Link:
             poller.register(self._wake, select.POLLIN)
             poller.register(self._channel, select.POLLIN | (select.POLLOUT if self._outbox else 0))
             for process in self._unsent:
-                for descriptor in process.filenos()[:1]:
-                    poller.register(descriptor, select.POLLOUT)
+                if process.filenos():  # not closed yet
+                    poller.register(process.write_fileno, select.POLLOUT)
         return poller
 
     def _patience(self) -> float | None:
@@ -183,6 +189,7 @@ class Link:
     def _on_message(self, message: Message, descriptors: list[int]) -> None:
         if "hello" in message:
             self.facts = message["hello"]
+            self._greeted.set()
         elif "spawned" in message:
             self._due.discard(message["spawned"])
             self._rooms[message["spawned"]].born(message["pid"], descriptors[0])
@@ -192,7 +199,8 @@ class Link:
         else:
             self._due.discard(message["exited"])
             room = self._rooms.pop(message["exited"])
-            room.died(Death(message["signal"], message["status"], message["address"], message["sent"]))
+            how = (message[name] for name in ("signal", "status", "address", "sent", "place"))
+            room.died(Death(*how))
 
     def _end(self) -> None:
         """End the zygote, and with it every room; then tell the rooms' owners."""
@@ -204,6 +212,7 @@ class Link:
         with self._lock:
             self.last_words = _tail(self._errors)
             self.ended = True
+            self._greeted.set()
             while self._outbox:
                 _close_all(self._outbox.popleft()[1])
             rooms = list(self._rooms.values())

@@ -28,6 +28,7 @@ class Death:
     status: int | None = None
     address: int | None = None
     sent: bool = False
+    frame0: str | None = None
 
 
 NEVER_BORN = Death()
@@ -45,6 +46,8 @@ class Bounds:
 
 class Mortal:
     """Its owner's thread uses it, except `kill`; the host's thread calls `born`, `died` and `orphaned`."""
+
+    write_fileno: int
 
     def __init__(self, on_exit: Callable[[ExitReport], None]) -> None:
         self.pid: int | None = None
@@ -65,8 +68,7 @@ class Mortal:
         with self._lock:
             if self._open:
                 self._open = False
-                for descriptor in self._descriptors():
-                    os.close(descriptor)
+                self._release()
 
     def born(self, pid: int, pidfd: int) -> None:
         """The zygote has answered. Takes the pidfd over."""
@@ -89,6 +91,7 @@ class Mortal:
                 stack=self._stack() if self._open else "",
                 address=how.address,
                 sent=how.sent,
+                frame0=how.frame0,
             )
         self._on_exit(self.exit)
 
@@ -107,8 +110,8 @@ class Mortal:
         """Descriptors to watch for reading."""
         raise NotImplementedError
 
-    def _descriptors(self) -> tuple[int, ...]:
-        """Those that `close` closes."""
+    def _release(self) -> None:
+        """Close every descriptor. Under the lock."""
         raise NotImplementedError
 
     def _stack(self) -> str:

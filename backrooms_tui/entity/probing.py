@@ -101,7 +101,7 @@ class _Probe:
         self._ours, theirs = socket.socketpair()
         with theirs:
             self.pid = fork(profile, [theirs.fileno(), *others], MEMORY)
-        self.families.begin(self.pid, "")
+        self.families.begin(self.pid, "", forked=False)
 
     def __enter__(self) -> Self:
         return self
@@ -141,6 +141,6 @@ class _Probe:
                 return
             if os.WIFSTOPPED(status):
                 self.families.stopped(pid, status)
-                resume(pid, status)
+                resume(pid, status, forked=False)
             else:
                 self.ended = self.families.ended(pid, os.waitstatus_to_exitcode(status)) is not None

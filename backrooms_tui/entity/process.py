@@ -58,6 +58,8 @@ class ExitReport:
     """Fault address, where the kernel told it; None when there is none, or it is unknown."""
     sent: bool = False
     """The signal was sent, and no fault made it: so says the kernel. False when unknown."""
+    frame0: str | None = None
+    """The instruction that faulted, `library+offset`; None when there is none, or it is unknown."""
 
 
 class EntityProcess(Protocol):
@@ -118,23 +120,6 @@ class Seal:
     memory: str
     time: str
 
-    @classmethod
-    def of(cls, found: Mapping[str, Any]) -> Seal:
-        """The rows from what a sealed probe found: see selftest.facts."""
-        walls = f"seccomp, landlock {found['landlock']}" if found["landlock"] else "seccomp"
-
-        def row(name: str, how: str, *, otherwise: str = "UNSEALED") -> str:
-            return f"SEALED ({how})" if found[name] else otherwise
-
-        return cls(
-            filesystem=row("files", walls),
-            network=row("network", walls),
-            process=row("process", "no children, no threads"),
-            native_code=row("native", "seccomp"),
-            memory="BOUNDED (address space)" if found["memory"] else "UNBOUNDED",
-            time=row("time", "virtual clock", otherwise="VISIBLE"),
-        )
-
     def lines(self) -> tuple[str, ...]:
         return (
             f"FILESYSTEM: {self.filesystem}",
@@ -150,8 +135,13 @@ class EntityHost(Protocol):
     """The owner of the zygote."""
 
     @property
+    def seals(self) -> Mapping[str, Seal]:
+        """By profile (model.runtimes), without those that cannot be had; empty until the zygote has said hello."""
+        ...
+
+    @property
     def seal(self) -> Seal | None:
-        """None until the zygote has said hello."""
+        """The hermetic one."""
         ...
 
     def start(self) -> None:

@@ -25,6 +25,10 @@ class Program:
     """Absolute."""
     argv: tuple[str, ...]
 
+    @property
+    def name(self) -> str:
+        return self.path.rpartition("/")[2]
+
     def named_files(self) -> tuple[str, ...]:
         """Files that stand in the command line by their absolute path: the room may read them, wherever they are."""
         words = dict.fromkeys((self.path, *self.argv[1:]))

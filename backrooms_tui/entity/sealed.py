@@ -80,8 +80,9 @@ class SealedProcess(Mortal):
             self._signal(signal.SIGINT)
         return self._decoder.interrupt == "signal"
 
-    def _descriptors(self) -> tuple[int, ...]:
-        return self._frames, self._captured, self._crash
+    def _release(self) -> None:
+        for descriptor in (self._frames, self._captured, self._crash):
+            os.close(descriptor)
 
     def _stack(self) -> str:
         return take(self._crash, MAX_STACK)[0][:MAX_STACK].decode(errors="replace")

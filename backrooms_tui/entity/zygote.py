@@ -88,15 +88,16 @@ class Zygote:
 
     def _spawn(self, message: Message, descriptors: list[int]) -> None:
         token = message["spawn"]
+        profile = Profile(message["profile"])
         try:
-            pid = self._fork(Profile(message["profile"]), descriptors, message["memory"])
+            pid = self._fork(profile, descriptors, message["memory"])
         except OSError as error:
             control.send(self._channel, {"refused": token, "errno": error.errno})
             return
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
-        self._families.begin(pid, token)
+        self._families.begin(pid, token, forked=Profile.COMMAND not in profile)
         try:
             handle = os.pidfd_open(pid)
         except OSError:
@@ -152,7 +153,7 @@ class Zygote:
                 return
             if os.WIFSTOPPED(status):
                 self._families.stopped(pid, status)
-                self._remember(pid, resume(pid, status))
+                self._remember(pid, resume(pid, status, forked=self._families.forked(pid)))
             else:
                 self._report(pid, os.waitstatus_to_exitcode(status))
 
@@ -170,7 +171,8 @@ class Zygote:
         assert family.code is not None
         number = -family.code if family.code < 0 else None
         fault = self._faults.pop(first, None)
-        known = fault is not None and fault.number == number
+        if fault is not None and fault.number != number:
+            fault = None  # one that it has survived
         control.send(
             self._channel,
             {
@@ -178,8 +180,9 @@ class Zygote:
                 "pid": first,
                 "signal": number,
                 "status": family.code if family.code >= 0 else None,
-                "address": fault.address if fault is not None and known else None,
-                "sent": fault is not None and known and fault.address is None,
+                "address": fault.address if fault is not None else None,
+                "sent": fault is not None and fault.address is None,
+                "place": fault.place if fault is not None else None,
             },
         )
 

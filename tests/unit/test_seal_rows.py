@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from backrooms_tui.entity.process import Seal
+from backrooms_tui.entity.seals import hermetic
 
 HELD = {"landlock": 7, "files": True, "network": True, "process": True, "native": True, "memory": True, "time": True}
 
 
 def test_everything_held():
-    assert Seal.of(HELD).lines() == (
+    assert hermetic(HELD).lines() == (
         "FILESYSTEM: SEALED (seccomp, landlock 7)",
         "NETWORK: SEALED (seccomp, landlock 7)",
         "PROCESS: SEALED (no children, no threads)",
@@ -32,8 +32,8 @@ def test_everything_held():
     ],
 )
 def test_what_did_not_hold_is_not_called_sealed(fact, line):
-    assert line in Seal.of(HELD | {fact: False}).lines()
+    assert line in hermetic(HELD | {fact: False}).lines()
 
 
 def test_a_wall_that_is_not_there_is_not_named():
-    assert Seal.of(HELD | {"landlock": 0}).filesystem == "SEALED (seccomp)"
+    assert hermetic(HELD | {"landlock": 0}).filesystem == "SEALED (seccomp)"
