@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import statistics
 import subprocess
@@ -236,13 +237,27 @@ def test_a_real_segmentation_fault_is_reported_with_signal_and_stack(room):
     assert (report.signal, report.status, report.killed_by_host) == (signal.SIGSEGV, None, False)
     lines = report_lines(report)
     assert lines[:4] == ["FATAL: ENTITY_CRASHED", "SIGNAL: SIGSEGV", "ADDRESS: 0x0000000000001230", "STACK TRACE:"]
-    assert lines[4].startswith("  #0 string_at (")
-    assert lines[5:] == [
-        "  #1 deep (input.py:2)",
-        "  #2 <module> (input.py:3)",
-        "  #3 on_input (entity.py:8)",
-        "  (as reported by the entity)",
+    assert re.fullmatch(r"  #0 libc\.so\.6\+0x[0-9a-f]+ \(by the kernel\)", lines[4])
+    assert lines[5].startswith("  #1 string_at (")
+    assert lines[6:] == [
+        "  #2 deep (input.py:2)",
+        "  #3 <module> (input.py:3)",
+        "  #4 on_input (entity.py:8)",
+        "  (from #1 on as reported by the entity)",
     ]
+
+
+def test_the_place_of_a_fault_is_the_instruction_wherever_it_points(room):
+    room.turn("import ctypes; ctypes.CFUNCTYPE(None)(0x41414141)()")
+    report = room.await_exit()
+    assert (report.address, report.frame0) == (0x41414141, "0x0000000041414141")
+
+
+def test_a_fault_that_the_entity_survived_is_not_told_of_its_death(room):
+    code = "import ctypes, signal\nsignal.signal(11, signal.SIG_IGN)\nimport os; os.kill(os.getpid(), 11); os._exit(3)"
+    room.turn(code)
+    report = room.await_exit()
+    assert (report.status, report.address, report.sent, report.frame0) == (3, None, False, None)
 
 
 def test_a_signal_it_sent_itself_is_told_from_a_fault(room):

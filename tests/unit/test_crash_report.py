@@ -21,10 +21,8 @@ Current thread 0x00007f0000000000 (most recent call first):
 """
 
 
-def report(*, number=None, status=None, stack="", address=None, sent=False) -> ExitReport:
-    return ExitReport(
-        pid=1, signal=number, status=status, killed_by_host=False, stack=stack, address=address, sent=sent
-    )
+def report(*, number=None, status=None, stack="", **known) -> ExitReport:
+    return ExitReport(pid=1, signal=number, status=status, killed_by_host=False, stack=stack, **known)
 
 
 def test_a_fault_with_its_address_and_stack():
@@ -37,6 +35,18 @@ def test_a_fault_with_its_address_and_stack():
         "  #1 on_input (entity.py:3)",
         "  (as reported by the entity)",
     ]
+
+
+def test_the_frame_that_the_kernel_tells_is_first_and_marked():
+    known = {"number": signal.SIGSEGV, "address": 0, "frame0": "libc.so.6+0x156219"}
+    assert report_lines(report(stack=STACK, **known))[3:] == [
+        "STACK TRACE:",
+        "  #0 libc.so.6+0x156219 (by the kernel)",
+        "  #1 string_at (__init__.py:519)",
+        "  #2 on_input (entity.py:3)",
+        "  (from #1 on as reported by the entity)",
+    ]
+    assert report_lines(report(**known))[3:] == ["STACK TRACE:", "  #0 libc.so.6+0x156219 (by the kernel)"]
 
 
 def test_a_fault_whose_address_the_kernel_did_not_tell_says_so():
