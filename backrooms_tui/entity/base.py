@@ -14,10 +14,19 @@ from .asking import CallDenied, CallFailed, Listener
 from .interrupts import Interrupted
 from .state import State
 
-__all__ = ["CallDenied", "CallFailed", "Entity", "Interrupted", "State"]
+__all__ = ["CallDenied", "CallFailed", "Entity", "Failure", "Interrupted", "State"]
 
 PIECE = 64 * 1024
 """Characters of one `output` frame; at most 12 bytes each, they stay below the wire's MAX_LINE."""
+
+
+class Failure(Exception):
+    """Raise it to fail at an input in words of your own, which are all that is told: no stack."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(f"{code}: {text}")
+        self.code = code
+        self.text = text
 
 
 class Entity:

@@ -15,9 +15,10 @@ from typing import Any, NoReturn
 
 from . import interrupts
 from .asking import Asking
-from .base import Entity
+from .base import Entity, Failure
 from .channel import Channel, FrameTooLarge, encode
 from .clock import Clock
+from .llm import LlmEntity
 from .parse import MAX_TRACE, VERSION
 from .preload import load_sources
 from .reference import ReferenceEntity
@@ -28,7 +29,7 @@ _RESERVE = 4 * 1024 * 1024
 MAX_PLACES = 64
 """Frames of a failure that are told."""
 _Places = list[tuple[str, int, str, None]]
-_KINDS: Mapping[str, type[Entity]] = {"reference": ReferenceEntity}
+_KINDS: Mapping[str, type[Entity]] = {"reference": ReferenceEntity, "llm": LlmEntity}
 
 
 class InitFailed(Exception):
@@ -100,7 +101,7 @@ class Runtime:
         except BaseException as error:  # border: whatever entity code raises is its failure
             if self._reserve is not None:
                 self._reserve.close()
-            trace = _places(error)
+            trace = [] if isinstance(error, Failure) else _places(error)
             _let_go(error)
             entity.state.rollback()
             self._printed.end_line()
@@ -124,7 +125,10 @@ class Runtime:
             self._asking.end_turn()
 
     def _fail(self, error: BaseException, places: _Places) -> None:
-        name, text = type(error).__name__, _text_of(error)
+        if isinstance(error, Failure):
+            name, text = error.code, error.text
+        else:
+            name, text = type(error).__name__, _text_of(error)
         lines = traceback.StackSummary.from_list(places).format()
         self._channel.send({"type": "fail", "error": name, "text": text, "trace": "".join(lines)[-MAX_TRACE:]})
 
