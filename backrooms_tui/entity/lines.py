@@ -31,8 +31,6 @@ SLOWEST_LOOK = 0.02
 _SLOWER = 1.5
 START_PATIENCE = 1.0
 """Seconds for a program to wait for its first input; then it is given one all the same."""
-MAX_REPLAYED = 1000
-MAX_REPLAYED_BYTES = 1024 * 1024
 _MAX_LAST_WORDS = 2000
 
 
@@ -113,6 +111,7 @@ class LinesProcess(CommandProcess):
     def _look(self) -> tuple[list[Frame], float]:
         if self._replaying:
             self._tally.begin()  # what it says again counts for nothing
+            self.flush()  # nobody else does before it is ready
         if self._ready and not self._in_turn:
             return [], SLOWEST_LOOK if self._unsent else 3600
         ended = self._has_ended()
@@ -152,23 +151,13 @@ class LinesProcess(CommandProcess):
         frames = [Log("stdout", rest)] if rest and not self._replaying else []
         if not self._replayed:
             self._replayed = True
-            texts = self._texts(frames)
+            texts = self._spec.replay() if self._spec.replay is not None else ()
             if texts:
                 self._replay(texts)
                 return frames
         self._ready = True
         self._tally.begin()
         return [*frames, Ready(self._program.name, "")]
-
-    def _texts(self, frames: list[Frame]) -> Sequence[str]:
-        """What a restarted program is told again; adds to `frames` why it is told nothing."""
-        if self._spec.replay is None or self._spec.runtime.option("restore") != "replay":
-            return ()
-        texts = self._spec.replay()
-        if len(texts) > MAX_REPLAYED or sum(map(len, texts)) > MAX_REPLAYED_BYTES:
-            frames.append(Log("WARN", f"NOT RESTORED: MORE THAN {MAX_REPLAYED} INPUTS, OR {MAX_REPLAYED_BYTES} BYTES"))
-            return ()
-        return texts
 
     def _replay(self, texts: Sequence[str]) -> None:
         """Type everything ahead, as a patient user could have: a thousand inputs take no longer than to read them."""
