@@ -29,15 +29,18 @@ from backrooms_tui.entity.frames import (
 from backrooms_tui.entity.process import FAULTS, EntityProcess, ExitReport
 from backrooms_tui.model.entries import Draft, Outcome
 from backrooms_tui.model.errors import BackroomsError, EntityInitFailed
-from backrooms_tui.model.events import RoomChanged, TurnStarted
+from backrooms_tui.model.events import TurnStarted
 from backrooms_tui.model.room import QueuedInput, RoomRecord
 from backrooms_tui.model.value import changed
 from backrooms_tui.persistence.records import UnstorableEntry
 
 from .calls import Calls
+from .deaths import DEADLY, spent, stop_restarts
 from .ending import crash_error, end_turn, failure_error, lost_error, timeout_error, violation_error
 from .engine import Engine
 from .interrupting import Interrupting
+from .parting import Parting
+from .places import Places
 from .processes import Processes
 from .room import LiveRoom, Pending
 from .snapshots import StateTooLarge, encode_state
@@ -62,6 +65,7 @@ class Driver:
         self._interrupting = Interrupting(
             engine, self._processes, self._calls, lambda room, turn: self._end(room, turn, Outcome.INTERRUPTED)
         )
+        self._parting = Parting(engine, self._processes, self._calls, self._called_off)
         self._turns = 0
         """Turns at work in this thread; with no other it may write itself."""
 
@@ -75,11 +79,11 @@ class Driver:
 
     def retire(self, room: LiveRoom) -> None:
         """Let an unused entity go; the room answers from its snapshot later."""
-        self._worker.post(lambda: self._retire(room))
+        self._worker.post(lambda: self._parting.retire(room))
 
     def halt(self, room: LiveRoom, then: Callable[[], None]) -> None:
         """End the room's process and give its running input back to the queue, then call `then`."""
-        self._worker.post(lambda: self._halt(room, then))
+        self._worker.post(lambda: self._parting.halt(room, then))
 
     def interrupt(self, room: LiveRoom, turn: Turn, by: str) -> None:
         """Have a turn end early, if it still runs."""
@@ -87,7 +91,7 @@ class Driver:
 
     def reset(self, room: LiveRoom, record: RoomRecord, then: Callable[[], None]) -> None:
         """Forget everything since the last durable commit: `record` is what the store holds. Then call `then`."""
-        self._worker.post(lambda: self._reset(room, record, then))
+        self._worker.post(lambda: self._parting.reset(room, record, then))
 
     def revive(self, room: LiveRoom, load: Callable[[], object]) -> None:
         """Have `load` bring the room into memory, and have it work on its next input."""
@@ -112,8 +116,23 @@ class Driver:
             self._discard(room, waiting)
         elif wanted and room.process is None:
             self._processes.spawn(room)
-        elif waiting is not None and room.ready and self._engine.slots.take(lambda: self.kick(room)):
+        elif (
+            waiting is not None
+            and room.ready
+            and self._engine.slots.take(room.id, lambda: self.retry(room, self._engine.slots))
+        ):
             self._begin(room, waiting)
+
+    def retry(self, room: LiveRoom, places: Places) -> None:
+        """A place is kept for the room: have it go on, if it still wants to. Any thread."""
+
+        def again() -> None:
+            try:
+                self.advance(room)
+            finally:
+                places.release(room.id)
+
+        self._worker.post(again)
 
     def _held_up(self, room: LiveRoom) -> bool:
         """Whether memory is being compacted; who does that advances the room afterwards. Under the room's lock."""
@@ -139,7 +158,7 @@ class Driver:
             room.queue[0] = Pending(started, waiting.text, waiting.session)
             room.turn = turn
         self._turns += 1
-        self._engine.touch(room)
+        self._engine.living.touch(room)
         self.go_on(room, turn)
         event = TurnStarted(room.id, turn.seq, turn.attempt, time.time_ns(), turn.timeout)
         self._engine.tell_turn(room, turn.seq, event)
@@ -265,9 +284,15 @@ class Driver:
         if turn is not None and not turn.ended:
             self._end(room, turn, Outcome.VIOLATION, error=violation_error(code, reason))
         elif was_ready:
-            self.advance(room)
+            self._died_idle(room)
         else:
             self._processes.died_starting(room, f"{code}: {reason}")
+
+    def _died_idle(self, room: LiveRoom) -> None:
+        if spent(room):
+            stop_restarts(self._engine, room)
+        else:
+            self.advance(room)
 
     def _on_closed(self, room: LiveRoom, process: EntityProcess) -> None:
         """A channel ended. If that was its death, the report is a millisecond away; otherwise it is made one."""
@@ -303,7 +328,7 @@ class Driver:
             self._engine.notice("ERROR", f"ENTITY_CRASHED {cause}", room.id)
         elif was_ready:
             self._engine.notice("WARN", f"ENTITY DIED BETWEEN INPUTS {cause}", room.id)
-            self.advance(room)
+            self._died_idle(room)
         else:
             self._processes.died_starting(room, cause)
 
@@ -313,7 +338,9 @@ class Driver:
         self._calls.drop(turn)
         self._processes.set_alarm(room, None)
         self._turns -= 1
-        alone = self._turns == 0 and room.process is not None
+        killed = room.process is None
+        alone = self._turns == 0 and not killed
+        exhausted = outcome in DEADLY and spent(room)
         end_turn(
             self._engine,
             room,
@@ -321,12 +348,19 @@ class Driver:
             outcome,
             error=error,
             snapshot=snapshot,
-            then=lambda: self._ended(room),
+            then=lambda: stop_restarts(self._engine, room) if exhausted else self._ended(room),
             here=alone,
         )
+        if room.process is not None and room.process.one_shot:
+            self._processes.part(room)
         if room.process is None and not room.halted:
-            room.restarting = True
+            room.restarting = killed
             self._processes.spawn(room)
+
+    def _called_off(self) -> None:
+        """A turn was at work that will never be written."""
+        self._turns -= 1
+        self._engine.slots.give()
 
     def _ended(self, room: LiveRoom) -> None:
         """In the writing thread."""
@@ -337,6 +371,7 @@ class Driver:
                 self._engine.compactor.consider(room)
         if waiting:
             self.kick(room)
+        self._engine.living.press()
 
     def _discard(self, room: LiveRoom, waiting: Pending) -> None:
         """End an input that was running at two host deaths; its text stays in memory."""
@@ -346,50 +381,3 @@ class Driver:
         error = lost_error(waiting.input.attempt, waiting.text)
         end_turn(self._engine, room, turn, Outcome.LOST, error=error, then=lambda: self._ended(room))
         self._engine.notice("ERROR", f"INPUT_DISCARDED SEQ {turn.seq}", room.id)
-
-    def _retire(self, room: LiveRoom) -> None:
-        with room.lock:
-            busy = room.turn is not None or room.queue or not room.ready
-        if not busy:
-            self._processes.part(room)
-            self._engine.bus.publish(RoomChanged(room.id, room.record.state))
-
-    def _halt(self, room: LiveRoom, then: Callable[[], None]) -> None:
-        turn = self._part_in_turn(room)
-        with room.lock:
-            running = turn is not None and not turn.ended
-            if running:
-                room.turn = None
-                self._turns -= 1
-                self._engine.slots.give()
-            if room.queue and (running or room.queue[0].marked):
-                self._give_back(room)
-            room.changed.notify_all()
-        then()
-
-    def _give_back(self, room: LiveRoom) -> None:
-        """Uncount the start of the next input: we stop it ourselves. Under the room's lock."""
-        first = room.queue[0]
-        given_back = changed(first.input, attempt=first.input.attempt - 1)
-        room.queue[0] = Pending(given_back, first.text, first.session)
-        try:
-            self._engine.enqueue(room, room.seal(queue_put=(given_back,)), sync=False)
-        except BackroomsError:
-            pass  # costs one attempt
-
-    def _part_in_turn(self, room: LiveRoom) -> Turn | None:
-        """Part with the process, whatever it is at; gives the turn that was."""
-        turn = room.turn
-        self._processes.part(room)
-        if turn is not None:
-            self._calls.drop(turn)
-        return turn
-
-    def _reset(self, room: LiveRoom, record: RoomRecord, then: Callable[[], None]) -> None:
-        turn = self._part_in_turn(room)
-        with room.lock:
-            if turn is not None and not turn.ended:
-                self._turns -= 1
-                self._engine.slots.give()
-            room.adopt(record)
-        then()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from backrooms_tui.persistence.store import RoomCommit, RoomStore
 
 from .bus import EventBus
 from .committer import Committer, Then, Ticket
+from .places import Living, Places
 from .room import LiveRoom
 
 if TYPE_CHECKING:
@@ -52,45 +52,6 @@ class Limits:
     """Seconds until an interrupted entity that does not end its turn is killed."""
 
 
-class Slots:
-    """The system-wide bound on turns that run at once; rooms wait their turn in order."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = self._free = limit
-        self._closed = False
-        self._lock = threading.Lock()
-        self._given = threading.Condition(self._lock)
-        """Notified, once there are no more, when one is given back."""
-        self._waiting: deque[Callable[[], None]] = deque()
-
-    def take(self, retry: Callable[[], None]) -> bool:
-        """Take a slot; when there is none, `retry` is called once some time later, from any thread."""
-        with self._lock:
-            if self._closed:
-                return False
-            if self._free:
-                self._free -= 1
-                return True
-            self._waiting.append(retry)
-            return False
-
-    def give(self) -> None:
-        with self._lock:
-            self._free += 1
-            retry = self._waiting.popleft() if self._waiting else None
-            if self._closed:
-                self._given.notify_all()
-                return
-        if retry is not None:
-            retry()
-
-    def settle(self, seconds: float) -> bool:
-        """Give no more, and wait for those that are taken; gives whether none is."""
-        with self._lock:
-            self._closed = True
-            return self._given.wait_for(lambda: self._free == self._limit, seconds)
-
-
 class Engine:
     """See the module."""
 
@@ -117,11 +78,11 @@ class Engine:
         self.limits = limits
         self.bus = EventBus(telemetry)
         self.committer = Committer(store, on_lost=on_lost, on_fault=on_fault, telemetry=telemetry)
-        self.slots = Slots(limits.concurrent_inputs)
+        self.slots = Places(limits.concurrent_inputs)
+        """Turns at work."""
+        self.living = Living(limits.live_entities)
         self._make_broker = make_broker
         self._broker: Broker | None = None
-        self._live_lock = threading.Lock()
-        self._live: OrderedDict[RoomId, LiveRoom] = OrderedDict()
 
     @property
     def host(self) -> EntityHost:
@@ -216,22 +177,3 @@ class Engine:
         notice = Notice(time.time_ns(), severity, room_id, text)
         self.telemetry.notice(notice, foreign=foreign)
         self.bus.publish(notice)
-
-    def touch(self, room: LiveRoom) -> None:
-        """Note that a room's process is in use now."""
-        with self._live_lock:
-            self._live[room.id] = room
-            self._live.move_to_end(room.id)
-
-    def forget(self, room: LiveRoom) -> None:
-        with self._live_lock:
-            self._live.pop(room.id, None)
-
-    def live_count(self) -> int:
-        return len(self._live)
-
-    def surplus(self) -> list[LiveRoom]:
-        """Rooms whose processes are beyond the limit, least recently used first."""
-        with self._live_lock:
-            excess = len(self._live) - self.limits.live_entities
-            return list(self._live.values())[: max(0, excess)]

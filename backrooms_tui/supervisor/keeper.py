@@ -1,4 +1,4 @@
-"""The keeper: one thread that does what time asks for. Witness, idleness, surplus processes, a store to re-open."""
+"""The keeper: one thread that does what time asks for. Witness, idleness, a store to re-open."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class Lifecycle:
     def create(self, config: RoomConfig) -> RoomView:
         began = time.monotonic_ns()
         config = config.validated()
-        _check_code(parse(config.entity))
+        self._check(parse(config.entity))
         room = LiveRoom(new_record(config))
         room.loaded = True
         self._registry.add(room)
@@ -48,6 +48,15 @@ class Lifecycle:
         self._engine.telemetry.room_made(room.id, began)
         self._engine.bus.publish(RoomCreated(room.id))
         return room.view()
+
+    def _check(self, runtime: Runtime) -> None:
+        """Raise UsageError for a runtime that cannot work here: whoever asks for it is told, and no room is made."""
+        if runtime.kind == PYTHON:
+            from backrooms_tui.entity.source_check import check  # compilers: 10 ms, for who makes such rooms
+
+            check(runtime)
+        if runtime.calls and (broker := self._engine.broker) is not None:
+            broker.check(runtime)
 
     def await_entity(self, room_id: RoomId, timeout: float | None = None) -> RoomView:
         room = self._registry.open(room_id)
@@ -119,6 +128,8 @@ class Lifecycle:
         self._engine.write(room, seal)
         with room.lock:
             room.halted = False
+            room.init_failures = 0
+            room.deaths.clear()
         self._want_entity(room)
         return room.view()
 
@@ -151,11 +162,3 @@ class Lifecycle:
 
     def _halt(self, room: LiveRoom) -> None:
         self.post_halt(room).wait(HALT_SECONDS)
-
-
-def _check_code(runtime: Runtime) -> None:
-    """Raise UsageError when a room would be made of Python code that cannot be an entity."""
-    if runtime.kind == PYTHON:
-        from backrooms_tui.entity.source_check import check  # compilers and parsers: 10 ms, for who makes such rooms
-
-        check(runtime)

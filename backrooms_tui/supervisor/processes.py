@@ -19,6 +19,7 @@ from backrooms_tui.model.room import Damage, QueuedInput
 from backrooms_tui.model.runtimes import COMMAND, Runtime, parse
 
 from .engine import Engine
+from .places import Places
 from .replaying import answered_inputs
 from .room import LiveRoom
 from .worker import Worker
@@ -36,6 +37,8 @@ class Listener(Protocol):
 
     def advance(self, room: LiveRoom) -> None: ...
 
+    def retry(self, room: LiveRoom, places: Places) -> None: ...
+
 
 class Processes:
     """One worker's entity processes; every method runs in its thread."""
@@ -46,6 +49,9 @@ class Processes:
         self._listener = listener
 
     def spawn(self, room: LiveRoom) -> None:
+        """Start the room's process; when as many live as may, it waits for a place first."""
+        if not self._engine.living.enter(room, lambda: self._listener.retry(room, self._engine.living.places)):
+            return
         born: list[EntityProcess] = []  # its death may be announced before `spawn` has returned it
 
         def on_exit(report: ExitReport) -> None:
@@ -63,7 +69,6 @@ class Processes:
         with room.lock:
             room.process, room.ready = process, False
             room.born = time.monotonic_ns()
-        self._engine.touch(room)
         for fileno in process.filenos():
             self._worker.watch(fileno, lambda fd=fileno: self._listener.received(room, process, fd))  # type: ignore[misc]
         self.set_alarm(room, self._engine.limits.init_timeout, lambda: self._init_overdue(room, process))
@@ -91,6 +96,7 @@ class Processes:
 
     def spawn_failed(self, room: LiveRoom, error: BackroomsError) -> None:
         """No process could be made: the host's trouble, not the room's. Its inputs stay queued."""
+        self._engine.living.leave(room)
         with room.lock:
             room.wants_entity = False
             room.spawn_error = error
@@ -112,6 +118,7 @@ class Processes:
         self._engine.telemetry.entity_started(room.id, waiting, room.born, None)
         self._engine.bus.publish(RoomChanged(room.id, room.record.state))
         self._listener.advance(room)
+        self._engine.living.press()
 
     def _init_overdue(self, room: LiveRoom, process: EntityProcess) -> None:
         if process is room.process and not room.ready:
@@ -152,7 +159,7 @@ class Processes:
         with room.lock:
             room.process, room.ready = None, False
             room.changed.notify_all()
-        self._engine.forget(room)
+        self._engine.living.leave(room)
 
     def send(self, process: EntityProcess, frame: dict[str, object]) -> None:
         if not process.send(frame):

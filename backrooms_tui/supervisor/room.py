@@ -38,6 +38,7 @@ RESULTS_KEPT = 32
 RESULT_ENTRIES_KEPT = 256
 """A turn of 80,000 lines takes 30 MB: with 32 of them kept, streaming rooms ate the memory."""
 RECEIPTS_KEPT = 256
+DEATHS_KEPT = 5
 
 
 @value
@@ -126,6 +127,8 @@ class LiveRoom:
         self.restarting = False
         """The entity died of an input; the fresh one's readiness is recorded in memory."""
         self.init_failures = 0
+        self.deaths: deque[float] = deque(maxlen=DEATHS_KEPT)
+        """When the entity died of itself, in monotonic seconds."""
         self.dirty = False
         """The record holds changes (refused inputs, idleness) that no commit has taken along yet."""
         self.results: OrderedDict[int, TurnResult] = OrderedDict()
@@ -222,6 +225,7 @@ class LiveRoom:
         self.halted = self.exhausted = self.restarting = False
         self.spawn_error = None
         self.init_failures = self.compacted_seq = self.compacted_through = 0
+        self.deaths.clear()
         self.results.clear()
 
     def keep_result(self, result: TurnResult) -> None:
@@ -236,6 +240,11 @@ class LiveRoom:
     def working(self) -> bool:
         """Whether inputs are worked on in the room's state."""
         return self.record.state in (RoomState.ACTIVE, RoomState.IDLE)
+
+    @property
+    def idle(self) -> bool:
+        """Whether the process has nothing to do: the room may go cold."""
+        return self.ready and self.turn is None and not self.queue and not self.wants_entity
 
     def pending(self, seq: int) -> bool:
         return any(waiting.input.seq == seq for waiting in self.queue)

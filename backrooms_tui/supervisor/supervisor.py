@@ -96,6 +96,7 @@ class Supervisor:
             make_broker=make_broker,
         )
         self._crew = Crew(self._engine, workers=workers, on_fault=on_fault)
+        self._engine.living.retire = lambda room: self._driver(room).retire(room)
         self._engine.compactor = Compactor(
             self._engine, kick=self._kick, corrupt=self._registry.corrupt, on_fault=on_fault
         )
@@ -117,7 +118,7 @@ class Supervisor:
             self._registry.tenancy = Tenancy(
                 store.fleet, self._engine, self._registry, halt=self._forget, revive=self._revive
             )
-        self._upkeep = Upkeep(store, self._engine, self._registry, self._crew)
+        self._upkeep = Upkeep(store, self._engine, self._registry)
         self._keeper = Keeper(often=self._upkeep.often, every_second=self._upkeep.every_second, on_fault=on_fault)
         self._close_lock = threading.Lock()
         self._closed = False
@@ -159,7 +160,7 @@ class Supervisor:
             started_at=self._started_at,
             durable=self._store.backend != "MEMORY",
             read_only_because=self._engine.committer.failure,
-            live_entities=self._engine.live_count(),
+            live_entities=len(self._engine.living),
             seal=() if seal is None else seal.lines(),
             warnings=self._store.warnings,
         )

@@ -1,4 +1,4 @@
-"""What the keeper does each time: the witness, a store to open again, unwritten counters, idle rooms, old processes."""
+"""What the keeper does each time: the witness, a store to open again, unwritten counters, idle rooms."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from backrooms_tui.model.errors import StoreFailed
 from backrooms_tui.model.states import RoomState, Verb, transition
 from backrooms_tui.persistence.store import RoomStore
 
-from .crew import Crew
 from .engine import Engine
 from .registry import Registry
 
@@ -17,11 +16,10 @@ from .registry import Registry
 class Upkeep:
     """In the keeper's thread; `write_dirty` also where the owner closes."""
 
-    def __init__(self, store: RoomStore, engine: Engine, registry: Registry, crew: Crew) -> None:
+    def __init__(self, store: RoomStore, engine: Engine, registry: Registry) -> None:
         self._store = store
         self._engine = engine
         self._registry = registry
-        self._crew = crew
 
     def often(self) -> None:
         if self._registry.tenancy is not None:
@@ -39,8 +37,6 @@ class Upkeep:
                 self._rest_idle()
             if self._registry.tenancy is not None and self._engine.bus.watched:
                 self._registry.tenancy.look()
-        for room in self._engine.surplus():
-            self._crew.driver(room).retire(room)
 
     def write_dirty(self) -> None:
         """Write the records that hold changes which no commit has taken along."""

@@ -1,0 +1,176 @@
+"""How long entities live: no more of them than the settings say, none started over and over, none left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support import eventually
+
+from backrooms_tui.config.settings import EntitySettings, PersistenceSettings, Settings
+from backrooms_tui.model.entries import EntryType, MemoryEntry, Meta, Outcome
+from backrooms_tui.model.errors import RoomSuspended
+from backrooms_tui.model.events import Notice
+from backrooms_tui.model.ids import RoomId
+from backrooms_tui.model.room import RoomConfig
+from backrooms_tui.model.states import RoomState
+from backrooms_tui.model.views import TurnResult
+from backrooms_tui.service import RoomService
+
+LIVE = 4
+Open = Callable[[Settings], RoomService]
+
+
+@pytest.fixture
+def service(tmp_path: Path, open_service_on: Open) -> RoomService:
+    persistence = PersistenceSettings(path=str(tmp_path / "rooms"))
+    return open_service_on(Settings(persistence=persistence, entity=EntitySettings(live_processes=LIVE)))
+
+
+@pytest.fixture
+def room(service: RoomService) -> RoomId:
+    return service.create(RoomConfig()).record.id
+
+
+def ask(service: RoomService, room: RoomId, text: str, *, timeout: float | None = None) -> TurnResult:
+    result = service.wait(service.submit(room, text.encode(), source="test", timeout=timeout), timeout=30)
+    assert result is not None
+    return result
+
+
+def lines(result: TurnResult) -> list[str]:
+    return [entry.content for entry in result.entries]
+
+
+def memory(service: RoomService, room: RoomId) -> list[MemoryEntry]:
+    return service.read(room, after=0, limit=100_000)
+
+
+def live(service: RoomService, rooms: list[RoomId]) -> list[RoomId]:
+    return [room for room in rooms if service.room(room).entity != "COLD"]
+
+
+def test_many_rooms_at_once_are_all_answered_by_few_processes(service: RoomService) -> None:
+    rooms = [service.create(RoomConfig()).record.id for _ in range(8 * LIVE)]
+    most = 0
+    for _ in range(2):
+        receipts = [service.submit(room, b"valid input", source="test") for room in rooms]
+        for receipt in receipts:
+            most = max(most, service.status().live_entities)
+            result = service.wait(receipt, timeout=30)
+            assert result is not None
+            assert lines(result) == ["Acknowledged."]
+    assert 1 < most <= LIVE
+    assert len(live(service, rooms)) <= LIVE
+
+
+def test_the_room_used_least_recently_goes_cold_and_answers_from_its_snapshot(service: RoomService) -> None:
+    rooms = [service.create(RoomConfig()).record.id for _ in range(LIVE + 1)]
+    for number, room in enumerate(rooms):
+        ask(service, room, f"initialize counter at {number}")
+    assert live(service, rooms) == rooms[1:]
+    assert lines(ask(service, rooms[0], "increment counter")) == ["Counter: 1"]
+    assert live(service, rooms) == [rooms[0], *rooms[2:]]
+
+
+def test_a_room_with_work_to_do_is_never_the_one_that_goes_cold(service: RoomService) -> None:
+    busy = [service.create(RoomConfig()).record.id for _ in range(LIVE)]
+    others = [service.create(RoomConfig()).record.id for _ in range(LIVE)]
+    working = [service.submit(room, b"work for 1 seconds", source="test") for room in busy]
+    eventually(lambda: all(service.room(room).running for room in busy))
+    waiting = [service.submit(room, b"valid input", source="test") for room in others]
+    for receipt in (*working, *waiting):
+        result = service.wait(receipt, timeout=30)
+        assert result is not None
+        assert result.outcome == Outcome.OUTPUT
+    assert [service.room(room).record.counters.crashes for room in (*busy, *others)] == [0] * (2 * LIVE)
+
+
+def test_who_enters_gets_an_entity_though_all_places_are_taken(service: RoomService, room: RoomId) -> None:
+    for _ in range(LIVE):
+        service.await_entity(service.create(RoomConfig()).record.id, timeout=30)
+    service.enter(room)
+    assert service.await_entity(room, timeout=30).entity == "LIVE"
+
+
+def test_a_room_that_goes_while_it_waits_for_a_place_keeps_none_from_it(service: RoomService) -> None:
+    busy = [service.create(RoomConfig()).record.id for _ in range(LIVE)]
+    going, staying = (service.create(RoomConfig()).record.id for _ in range(2))
+    for room in busy:
+        service.submit(room, b"work for 1 seconds", source="test")
+    eventually(lambda: all(service.room(room).running for room in busy))
+    service.submit(going, b"valid input", source="test")
+    receipt = service.submit(staying, b"valid input", source="test")
+    service.destroy(going, confirm=going)
+    assert service.wait(receipt, timeout=30) is not None
+
+
+# Five deaths in ten seconds.
+
+
+def test_an_entity_that_dies_of_every_input_is_not_started_for_ever(service: RoomService, room: RoomId) -> None:
+    ask(service, room, "initialize counter at 7")
+    watching = service.subscribe([room])
+    outcomes = [ask(service, room, "drill exit").outcome for _ in range(5)]
+    assert outcomes == [Outcome.CRASH] * 5
+    eventually(lambda: any(isinstance(e, Notice) and "RESTARTS_EXHAUSTED" in e.text for e in watching.get(0)))
+    record = service.room(room).record
+    assert record.state is RoomState.SUSPENDED
+    assert record.suspension is not None
+    assert record.suspension.by == "system: ENTITY_RESTARTS_EXHAUSTED"
+    assert record.last_error == "ENTITY_RESTARTS_EXHAUSTED"
+    told = memory(service, room)[-1]
+    assert (told.type, told.metadata[Meta.CODE]) == (EntryType.ERROR, "ENTITY_RESTARTS_EXHAUSTED")
+    assert told.content.splitlines()[:2] == ["ERROR: ENTITY_RESTARTS_EXHAUSTED", "5 DEATHS IN 10 s"]
+    with pytest.raises(RoomSuspended):
+        service.submit(room, b"valid input", source="test")
+    assert service.room(room).entity == "COLD"
+    service.resume(room, by="ann@example")
+    assert lines(ask(service, room, "increment counter")) == ["Counter: 8"]
+
+
+def test_inputs_that_wait_when_restarts_stop_are_worked_on_after_a_resume(service: RoomService, room: RoomId) -> None:
+    service.await_entity(room, timeout=30)
+    receipts = [service.submit(room, text, source="test") for text in [b"drill exit"] * 5 + [b"valid input"] * 2]
+    eventually(lambda: service.room(room).record.state is RoomState.SUSPENDED)
+    assert [service.wait(receipt, timeout=10) is None for receipt in receipts] == [False] * 5 + [True] * 2
+    assert service.room(room).record.queued == 2
+    service.resume(room, by="ann@example")
+    for receipt in receipts[5:]:
+        result = service.wait(receipt, timeout=30)
+        assert result is not None
+        assert lines(result) == ["Acknowledged."]
+
+
+def test_after_a_resume_deaths_are_counted_anew(service: RoomService, room: RoomId) -> None:
+    for _ in range(5):
+        ask(service, room, "drill exit")
+    eventually(lambda: service.room(room).record.state is RoomState.SUSPENDED)
+    service.resume(room, by="ann@example")
+    for _ in range(4):
+        ask(service, room, "drill exit")
+    assert lines(ask(service, room, "valid input")) == ["Acknowledged."]
+
+
+def test_deaths_without_an_input_count_too(service: RoomService, room: RoomId) -> None:
+    for _ in range(5):
+        pid = service.await_entity(room, timeout=30).entity_pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        eventually(lambda pid=pid: service.room(room).entity_pid != pid)  # type: ignore[misc]
+    eventually(lambda: service.room(room).record.state is RoomState.SUSPENDED)
+
+
+def test_deadlines_and_interrupts_are_no_deaths_of_the_entitys_own(service: RoomService, room: RoomId) -> None:
+    for _ in range(6):
+        assert ask(service, room, "long running operation", timeout=0.05).outcome == Outcome.TIMEOUT
+    for _ in range(6):
+        receipt = service.submit(room, b"long running operation", source="test")
+        eventually(lambda: service.room(room).running)
+        service.interrupt(room, by="ann@example")
+        assert service.wait(receipt, timeout=10) is not None
+    assert service.room(room).record.state is RoomState.ACTIVE
+    assert lines(ask(service, room, "valid input")) == ["Acknowledged."]
