@@ -29,6 +29,7 @@ from .ticking import Ticker
 WATCH = 0.25
 """Seconds between two looks at a program's memory."""
 _MAX_REFUSAL = 4096
+_AT_ONCE = 0.000_001
 
 
 @value
@@ -91,15 +92,17 @@ class CommandProcess(Mortal):
         return (self._poll.fileno(),) if self._open else ()
 
     def receive(self, fileno: int) -> list[Frame]:  # noqa: ARG002 - there is only the one
+        return self._catch_up() if self._open else []
+
+    def _catch_up(self) -> list[Frame]:
+        """See to everything that has happened by now."""
         frames: list[Frame] = []
-        if not self._open or self._broken:
-            return frames
         try:
-            for source, _ in self._poll.poll(0):
+            for source, _ in self._poll.poll(0) if not self._broken else ():
                 frames += self._sources.get(source, list)()
-            if self.exit is not None and not self._dead_told:
+            if self.exit is not None and not self._dead_told and not self._broken:
                 self._dead_told = True
-                frames += [*self._on_out(), *self._on_error(), *self._on_death(self.exit)]
+                frames += self._on_end(self.exit)
         except Exceeded as reason:
             frames.append(self._break("OUTPUT_SIZE_EXCEEDED", str(reason)))
         return frames
@@ -179,6 +182,14 @@ class CommandProcess(Mortal):
     def _on_death(self, report: ExitReport) -> list[Frame]:
         raise NotImplementedError
 
+    def _on_end(self, report: ExitReport) -> list[Frame]:
+        """It is dead; what it said before is still in its pipes."""
+        frames = self._on_control() if self._pipes.control in self._sources else []
+        if not self._broken:
+            frames += [*self._on_out(), *self._on_error()]
+            frames += self._on_death(report)
+        return frames
+
     def _on_out(self) -> list[Frame]:
         return self._hear(self._pipes.standard_out, self._said)
 
@@ -242,6 +253,9 @@ class CommandProcess(Mortal):
     def _break(self, code: str, reason: str) -> Violation:
         self._broken = True
         return Violation(code, reason)
+
+    def _reported(self) -> None:
+        self._ticker.after(_AT_ONCE)  # its owner has to look once more
 
     def _release(self) -> None:
         self._poll.close()

@@ -55,6 +55,16 @@ class LinesProcess(CommandProcess):
         self._started = 0.0
         self._replayed = False
         self._last_words: list[str] = []
+        self._late: list[Frame] = []
+
+    def begin_turn(self, seq: int) -> None:
+        """What was said before belongs to no answer."""
+        self._late += self._catch_up()
+        super().begin_turn(seq)
+
+    def receive(self, fileno: int) -> list[Frame]:
+        late, self._late = self._late, []
+        return [*late, *super().receive(fileno)]
 
     def _give(self, text: str) -> None:
         super()._give(text)

@@ -93,6 +93,8 @@ class Mortal:
                 sent=how.sent,
                 frame0=how.frame0,
             )
+            if self._open:
+                self._reported()
         self._on_exit(self.exit)
 
     def orphaned(self) -> None:
@@ -117,6 +119,9 @@ class Mortal:
     def _stack(self) -> str:
         """What it has left of its stack. Under the lock."""
         return ""
+
+    def _reported(self) -> None:
+        """`exit` is there. Under the lock."""
 
     def _signal(self, number: signal.Signals) -> None:
         """Send a signal, if there is anybody to have it. Under the lock."""

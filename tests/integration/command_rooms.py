@@ -1,0 +1,79 @@
+"""A room with a program, as tests drive it."""
+
+from __future__ import annotations
+
+import queue
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from sealed_rooms import MIB, PATIENCE, Room, await_condition
+
+from backrooms_tui.entity.command_child import ENVIRONMENT
+from backrooms_tui.entity.frames import Done, Output
+from backrooms_tui.entity.host import ZygoteHost
+from backrooms_tui.entity.process import EntityProcess, EntitySpec, ExitReport
+from backrooms_tui.model.runtimes import parse
+
+
+class CommandRoom(Room):
+    def __init__(
+        self, host: ZygoteHost, line: str, *, memory: int = 128 * MIB, told: Sequence[str] | None = None
+    ) -> None:
+        """`told`: the inputs that it is given again."""
+        self.exits: queue.Queue[ExitReport] = queue.Queue()
+        replay = None if told is None else lambda: told
+        spec = EntitySpec(runtime=parse(line), memory_limit=memory, replay=replay)
+        self.process: EntityProcess = host.spawn(spec, on_exit=self.exits.put)
+        self.seq = 0
+
+    def lines(self, text: str, *, patience: float = PATIENCE) -> list[str]:
+        """The lines of a whole answer."""
+        frames = self.turn(text, patience=patience)
+        assert isinstance(frames[-1], Done), frames
+        return "".join(
+            f.text if f.text.endswith("\n") else f"{f.text}\n" for f in frames if isinstance(f, Output)
+        ).splitlines()
+
+    def ending(self) -> list:
+        """Frames that come after its death."""
+        report = self.await_exit()
+        self.exits.put(report)
+        return self.process.receive(self.process.filenos()[0])
+
+
+@contextmanager
+def inhabited(host: ZygoteHost, line: str, **options) -> Iterator[CommandRoom]:
+    """A room with a program that is ready; ended afterwards, and with it all that it has started."""
+    need(line)
+    room = CommandRoom(host, line, **options)
+    try:
+        room.await_ready()
+        yield room
+    finally:
+        room.process.kill()
+        room.process.close()
+
+
+def need(line: str) -> None:
+    """Skip where the program of a line is not installed."""
+    name = parse(line).argv[0]
+    if shutil.which(name, path=ENVIRONMENT["PATH"]) is None:
+        pytest.skip(f"{name} is not installed")
+
+
+def descendants(pid: int) -> list[int]:
+    """All that a process has started and that has not ended, by the kernel's lists."""
+    found = [pid]
+    for process in found:
+        for listed in Path(f"/proc/{process}/task").glob("*/children"):
+            try:
+                found += [int(word) for word in listed.read_text().split()]
+            except OSError:
+                pass
+    return found[1:]
+
+
+__all__ = ["CommandRoom", "await_condition", "descendants", "inhabited", "need"]

@@ -1,0 +1,223 @@
+"""Programs that know nothing of rooms: their whole answer, its end, and what a restart gives back. Real programs."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from command_rooms import CommandRoom, inhabited, need
+from sealed_rooms import MIB
+
+from backrooms_tui.entity.frames import Done, Fail, Log, Output, Ready, Violation
+from backrooms_tui.entity.host import ZygoteHost
+from backrooms_tui.entity.spoken import Stream
+from backrooms_tui.model.errors import EntityInitFailed
+
+
+@pytest.fixture(scope="module")
+def host():
+    host = ZygoteHost()
+    host.start()
+    yield host
+    host.close()
+
+
+ANSWERS = {
+    "cat": ("command:cat", [("one", ["one"]), ("two\nthree", ["two", "three"])]),
+    "sh": ("command:sh", [("x=5; echo a", ["a"]), ("echo $x; echo $((x * 2)) >&2", ["5", "10"]), ("y=1", [])]),
+    "bash": ("command:bash", [("for i in 1 2 3; do echo $i; done", ["1", "2", "3"])]),
+    "mawk": ("command:mawk -W interactive '{ sum += $1; print sum }'", [("4", ["4"]), ("5\n6", ["9", "15"])]),
+    "perl": ("command:perl -ne '$| = 1; print scalar reverse'", [("abc", ["", "cba"])]),
+    "sed": ("command:sed -u s/a/b/g", [("banana", ["bbnbnb"]), ("x\na", ["x", "b"])]),
+    "bc": ("command:bc -q", [("2^100", ["1267650600228229401496703205376"]), ("x=3\nx+1", ["4"])]),
+    "jq": ("command:jq --unbuffered -c .a", [('{"a": [1, 2]}', ["[1,2]"]), ('{"a": 1} {"a": 2}', ["1", "2"])]),
+    "sqlite3": (
+        "command:sqlite3",
+        [("create table t(a); insert into t values(1),(2);", []), ("select a from t;", ["1", "2"])],
+    ),
+    "tclsh": (
+        "command:tclsh",
+        [("fconfigure stdout -buffering line; set x 6", []), ("puts [expr {$x * 7}]", ["42"])],
+    ),
+    "python3": (
+        "command:/usr/bin/python3 -i -q",
+        [("x = 6 * 7", []), ("x", ["42"]), ("for i in range(2): print(i)\n", ["0", "1"])],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_the_whole_answer_of_a_program_comes_and_then_its_end(host, name):
+    line, turns = ANSWERS[name]
+    with inhabited(host, line) as room:
+        for text, answer in turns:
+            assert room.lines(text) == answer
+
+
+PAUSING = {
+    "perl": ("command:perl -ne '$| = 1; for $i (1..3) { print \"$i\\n\"; select undef, undef, undef, 0.15 }'", "go"),
+    "sh": ("command?children=yes:sh", "for i in 1 2 3; do echo $i; sleep 0.15; done"),
+    "python3": ("command:/usr/bin/python3 -i -q", "import time\nfor i in 1, 2, 3: print(i); time.sleep(0.15)\n"),
+}
+
+
+@pytest.mark.parametrize("name", PAUSING)
+def test_a_program_that_pauses_between_lines_is_heard_to_the_end(host, name):
+    line, text = PAUSING[name]
+    with inhabited(host, line) as room:
+        assert room.lines(text) == ["1", "2", "3"]
+
+
+def test_a_program_that_computes_between_lines_is_heard_to_the_end(host):
+    with inhabited(host, "command:perl -ne '$| = 1; print qq(a\\n); for (1..3e6) { $x++ } print qq(b\\n)'") as room:
+        assert room.lines("go") == ["a", "b"]
+
+
+def test_a_pipeline_of_children_is_heard_to_the_end(host):
+    with inhabited(host, "command?children=yes:sh") as room:
+        assert room.lines("(sleep 0.2; echo late) | tr a-z A-Z | cat") == ["LATE"]
+        assert room.lines("printf 'b\\na\\n' | sort") == ["a", "b"]
+
+
+def test_an_interpreters_errors_are_part_of_the_answer_and_its_prompts_are_not(host):
+    with inhabited(host, "command:/usr/bin/python3 -i -q") as room:
+        assert room.lines("1/0")[-1] == "ZeroDivisionError: division by zero"
+        assert room.lines("1 + 1") == ["2"]
+
+
+def test_an_unfinished_last_line_is_output(host):
+    with inhabited(host, "command:sh") as room:
+        assert room.lines("printf 'no newline'") == ["no newline"]
+
+
+def test_bytes_that_are_no_text_arrive_as_replacement_characters(host):
+    with inhabited(host, "command:sh") as room:
+        assert room.lines("printf 'a\\377\\000b\\n'") == ["a\ufffd\ufffdb"]
+
+
+def test_what_comes_between_inputs_is_log(host):
+    with inhabited(host, "command?children=yes&quiet=0.05:sh") as room:
+        assert room.lines("(sleep 0.4; echo late) &") == []
+        assert room.frames_until(lambda f: isinstance(f, Log)) == [Log("stdout", "late\n")]
+
+
+def test_a_mark_ends_the_answer_and_is_not_shown(host):
+    with inhabited(host, "command?marker=%3Ddone%3D&children=yes:sh") as room:
+        assert room.lines("echo a; sleep 0.2; echo b; echo =done=") == ["a", "b"]
+        assert room.lines("echo =done=") == []
+
+
+def test_a_silence_ends_the_answer_where_the_room_says_so(host):
+    with inhabited(host, "command?quiet=0.3&children=yes:sh") as room:
+        assert room.lines("echo a; sleep 0.1; echo b; sleep 5; echo c") == ["a", "b"]
+
+
+def test_a_program_that_never_reads_gives_no_end_of_its_own(host):
+    with inhabited(host, "command?children=yes:sh -c 'while :; do sleep 0.05; done'") as room:
+        room.begin("anybody?")
+        with pytest.raises(AssertionError, match="nothing more came"):
+            room.frames_until(lambda f: isinstance(f, Done), patience=0.3)
+        assert room.end().killed_by_host
+
+
+def test_an_input_larger_than_the_pipe_is_taken(host):
+    with inhabited(host, "command:cat") as room:
+        text = "\n".join("x" * 63 for _ in range(1500))
+        room.seq += 1
+        room.process.begin_turn(1)
+        assert not room.process.send({"type": "input", "text": text})
+        frames = []
+        while not any(isinstance(frame, Done) for frame in frames):
+            room.process.flush()
+            frames += room.frames_until(lambda f: True)
+        assert sum(f.text.count("\n") for f in frames if isinstance(f, Output)) == 1500
+
+
+def test_more_output_than_one_input_may_cause_is_a_violation(host):
+    with inhabited(host, "command:perl -ne 'print qq(x\\n) while 1'") as room:
+        frames = room.turn("go")
+        assert isinstance(frames[-1], Violation)
+        assert frames[-1].code == "OUTPUT_SIZE_EXCEEDED"
+
+
+def test_a_room_is_given_its_inputs_again_and_goes_on_where_it_was(host):
+    with inhabited(host, "command:bc -q", told=["x = 41", "x", "1/0"]) as room:
+        assert room.lines("x + 1") == ["42"]
+
+
+def test_a_thousand_inputs_are_given_again_in_no_time(host):
+    with inhabited(host, "command:bc -q", told=["x = x + 1; x"] * 1000) as room:
+        assert room.lines("x") == ["1000"]
+
+
+def test_marks_are_counted_while_inputs_are_given_again(host):
+    with inhabited(host, "command?marker=END:sh", told=["x=1; echo END", "x=2; echo END"]) as room:
+        assert room.lines("echo $x; echo END") == ["2"]
+
+
+def test_what_is_said_while_inputs_are_given_again_is_neither_shown_nor_logged(host):
+    need("command:cat")
+    room = CommandRoom(host, "command:cat", told=["secret"])
+    assert [type(frame) for frame in room.await_ready()] == [Ready]
+    room.end()
+
+
+def test_a_program_that_is_not_there_is_the_hosts_trouble(host):
+    with pytest.raises(
+        EntityInitFailed, match="there is no program 'no-such-program' in /usr/local/bin, /usr/bin, /bin"
+    ):
+        CommandRoom(host, "command:no-such-program")
+
+
+def test_a_program_that_ends_at_once_fails_to_start_with_its_last_words(host):
+    room = CommandRoom(host, "command:sh -c 'echo nothing to do >&2; exit 3'")
+    frames = room.frames_until(lambda f: isinstance(f, Fail))
+    assert "EXIT_STATUS: 3" in frames[-1].text
+    assert "nothing to do" in frames[-1].text
+    room.end()
+
+
+def test_a_file_that_is_no_program_fails_to_start_in_the_kernels_words(host, tmp_path):
+    broken = tmp_path / "broken"
+    broken.write_bytes(b"\x7fELF")
+    broken.chmod(0o755)
+    open_way_to(broken)
+    room = CommandRoom(host, f"command:{broken}")
+    frames = room.frames_until(lambda f: isinstance(f, Fail))
+    assert "Exec format error" in frames[-1].text
+    room.end()
+
+
+def open_way_to(path):
+    """Let others in: a room of root's is nobody's."""
+    for folder in path.parents:
+        if folder.stat().st_mode & 0o777 == 0o700:
+            folder.chmod(0o711)
+
+
+def test_an_interrupt_reaches_a_program_and_what_it_said_is_kept(host):
+    with inhabited(host, "command:/usr/bin/python3 -i -q") as room:
+        room.begin("import time; print('begun', flush=True); time.sleep(60)")
+        room.frames_until(lambda f: isinstance(f, Output))
+        assert room.process.interrupt(1)
+        frames = room.frames_until(lambda f: isinstance(f, Done))
+        assert "KeyboardInterrupt" in "".join(f.text for f in frames if isinstance(f, Output))
+        assert room.lines("1 + 1") == ["2"]
+
+
+def test_a_stream_completes_characters_that_arrive_in_pieces():
+    stream = Stream()
+    assert stream.feed("hé".encode()[:2]) == ""
+    assert stream.feed("hé".encode()[2:] + b"\nrest") == "hé\n"
+    assert stream.rest() == "rest"
+    assert stream.rest() == ""
+
+
+def test_an_answer_takes_little_more_than_two_looks(host):
+    with inhabited(host, "command:cat", memory=64 * MIB) as room:
+        taken = []
+        for _ in range(20):
+            begun = time.monotonic()
+            room.lines("x")
+            taken.append(time.monotonic() - begun)
+        assert min(taken) < 0.1
