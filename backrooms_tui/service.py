@@ -233,7 +233,8 @@ def _host_maker(settings: Settings) -> Callable[[], EntityHost]:
         from backrooms_tui.entity.host import ZygoteHost
         from backrooms_tui.entity.mortal import Bounds
 
-        return ZygoteHost(Bounds(settings.limits.max_output_size, settings.entity.response_buffer))
+        bounds = Bounds(settings.limits.max_output_size, settings.entity.response_buffer)
+        return ZygoteHost(bounds, require_seal=settings.entity.require_seal)
 
     return make
 

@@ -19,6 +19,7 @@ from backrooms_tui.entity.frames import Call
 from backrooms_tui.model.entries import Draft
 from backrooms_tui.model.errors import BackroomsError
 from backrooms_tui.model.runtimes import Runtime, parse
+from backrooms_tui.model.scrub import scrub
 from backrooms_tui.persistence.records import UnstorableEntry
 
 from . import journal
@@ -124,7 +125,7 @@ class Calls:
         runtime = parse(one.room.record.config.entity)
         broker = self._broker(one, runtime)
         if broker is None:
-            self._refuse(one, CallResult(ok=False, error=f"{DENIED}: {one.call.name}"))
+            self._refuse(one, CallResult(ok=False, error=f"{DENIED}: {scrub(one.call.name)}"))
             return
         try:
             if one.desk.journal is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from backrooms_tui.model.errors import EntityInitFailed
@@ -106,9 +106,9 @@ class Engine:
         self.notice("INFO", f"NOTIFIED: {text}", room_id, foreign=True)
 
     @property
-    def seal(self) -> Seal | None:
-        """What is applied to entities here; None before the first."""
-        return None if self._host is None else self._host.seal
+    def seals(self) -> Mapping[str, Seal]:
+        """What is applied to entities here, by profile; empty before the first."""
+        return {} if self._host is None else self._host.seals
 
     def close_host(self) -> None:
         """End all entities; nobody gets another."""

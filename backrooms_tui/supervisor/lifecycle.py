@@ -10,7 +10,6 @@ from backrooms_tui.model.errors import BackroomsError, ConfirmationMismatch, Ent
 from backrooms_tui.model.events import RoomChanged, RoomCreated, RoomDestroyed
 from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.room import RoomConfig, Suspension
-from backrooms_tui.model.runtimes import PYTHON, Runtime, parse
 from backrooms_tui.model.states import RoomState, Verb, transition
 from backrooms_tui.model.views import RoomView, Visitor
 from backrooms_tui.persistence.store import RoomCommit
@@ -36,7 +35,7 @@ class Lifecycle:
     def create(self, config: RoomConfig) -> RoomView:
         began = time.monotonic_ns()
         config = config.validated()
-        self._check(parse(config.entity))
+        self._check(config.entity)
         room = LiveRoom(new_record(config))
         room.loaded = True
         self._registry.add(room)
@@ -49,12 +48,19 @@ class Lifecycle:
         self._engine.bus.publish(RoomCreated(room.id))
         return room.view()
 
-    def _check(self, runtime: Runtime) -> None:
-        """Raise UsageError for a runtime that cannot work here: whoever asks for it is told, and no room is made."""
-        if runtime.kind == PYTHON:
-            from backrooms_tui.entity.source_check import check  # compilers: 10 ms, for who makes such rooms
+    def _check(self, entity: str) -> None:
+        """Raise UsageError for an entity that cannot work here: whoever asks for it is told, and no room is made."""
+        from backrooms_tui.model.runtimes import COMMAND, PYTHON, parse  # 3 ms, for who makes rooms only
 
-            check(runtime)
+        runtime = parse(entity)
+        if runtime.kind == PYTHON:
+            from backrooms_tui.entity import source_check  # compilers: 10 ms, for who makes such rooms
+
+            source_check.check(runtime)
+        if runtime.kind == COMMAND:
+            from backrooms_tui.entity import program
+
+            program.check(runtime)
         if runtime.calls and (broker := self._engine.broker) is not None:
             broker.check(runtime)
 

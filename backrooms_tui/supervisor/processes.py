@@ -89,9 +89,13 @@ class Processes:
         )
 
     def _replay(self, room: LiveRoom) -> Sequence[str]:
-        texts = answered_inputs(self._engine.store, room.record)
+        why = "TOO MUCH TO BE GIVEN AGAIN"
+        try:
+            texts = answered_inputs(self._engine.store, room.record)
+        except BackroomsError as error:
+            texts, why = None, error.code
         if texts is None:
-            self._engine.notice("WARN", "PROGRAM STARTED AFRESH: TOO MUCH TO BE GIVEN AGAIN", room.id)
+            self._engine.notice("WARN", f"PROGRAM STARTED AFRESH: {why}", room.id)
         return texts or ()
 
     def spawn_failed(self, room: LiveRoom, error: BackroomsError) -> None:

@@ -153,7 +153,9 @@ class Supervisor:
         )
 
     def status(self) -> ServiceStatus:
-        seal = self._engine.seal
+        from backrooms_tui.model.runtimes import COMMAND_PROFILE, HERMETIC_PROFILE
+
+        seals = {profile: seal.lines() for profile, seal in self._engine.seals.items()}
         return ServiceStatus(
             version=__version__,
             pid=os.getpid(),
@@ -161,7 +163,8 @@ class Supervisor:
             durable=self._store.backend != "MEMORY",
             read_only_because=self._engine.committer.failure,
             live_entities=len(self._engine.living),
-            seal=() if seal is None else seal.lines(),
+            seal=seals.get(HERMETIC_PROFILE, ()),
+            command_seal=seals.get(COMMAND_PROFILE, ()),
             warnings=self._store.warnings,
         )
 
