@@ -28,6 +28,8 @@ CUT = "[cut]"
 """The same, at the end of the turn's budget."""
 WINDOW_BYTES = 512 * 1024
 """Of earlier turns, as JSON: the rest of a frame is for the turn that runs."""
+BYTES_PER_TOKEN = 2
+"""Of the turn's budget that earlier turns may fill: half of it, as the broker counts what is asked."""
 _TURN = "turn:"
 
 Message = dict[str, Any]
@@ -128,10 +130,10 @@ class LlmEntity(Entity):
     def _window(self) -> list[Message]:
         """The system's words and the earlier turns: as many as are wanted, and fit."""
         chosen: list[str] = []
-        size = 0
+        size, most = 0, min(WINDOW_BYTES, int(self.config["tokens"]) * BYTES_PER_TOKEN)
         for key in reversed(self._turns()):
             size += len(self.state[key].encode(errors="replace"))
-            if size > WINDOW_BYTES:
+            if size > most:
                 break
             chosen.append(self.state[key])
         messages: list[Message] = [{"role": "system", "content": self.config["system"] or SYSTEM}]
