@@ -150,6 +150,8 @@ _DAEMON = (
     _TOKEN,
 )
 _CONNECT = (Option("--readonly", "Only look: nothing can be changed"), _TOKEN)
+_DOCTOR = (Option("--escape", "Try to get out of rooms of its own, in every way known (a minute)"),)
+_ENTITY = (Option("--mode", "How a program is spoken to (default: frames)", "<mode>", ("lines", "exit", "frames")),)
 _MIGRATE = (
     Option("--to", "Backend of the copy (LEVELDB|FILESYSTEM|SQLITE|REDIS)", "<backend>", BACKENDS),
     Option("--path", "Directory of the copy (default: the store's, with the backend's name)", "<path>"),
@@ -232,7 +234,16 @@ COMMANDS = {
             _MIGRATE,
             in_batch=False,
         ),
-        Command("doctor", "Check the environment", "doctor", "doctor", in_batch=False),
+        Command("doctor", "Check the environment", "doctor", "doctor --escape", (), _DOCTOR, in_batch=False),
+        Command(
+            "entity",
+            "Tell the author of an entity what it does wrong",
+            "entity",
+            "entity check 'perl ./todo.pl'",
+            (Operand("what", choices=("check",)), Operand("entity")),
+            _ENTITY,
+            in_batch=False,
+        ),
         Command(
             "config",
             "Display configuration or its schema",

@@ -110,6 +110,8 @@ class Violation:
 
     code: str
     reason: str
+    line: str = ""
+    """The beginning of the line that was it."""
 
 
 @value

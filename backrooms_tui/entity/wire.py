@@ -22,7 +22,7 @@ from .frames import (
     Terminate,
     Violation,
 )
-from .parse import Broken, parse
+from .parse import Broken, clean, parse
 
 
 class _Phase(Enum):
@@ -36,6 +36,10 @@ _LEGAL: dict[_Phase, tuple[type, ...]] = {
     _Phase.STARTING: (Ready, Log, Fail),
     _Phase.IDLE: (Log, Terminate),
 }
+
+
+_SHOWN = 200
+"""Bytes of an offending line that are kept."""
 
 
 class _Exceeded(Exception):
@@ -53,6 +57,8 @@ class Decoder:
         self._phase = _Phase.STARTING
         self._seq = 0
         self._line = bytearray()
+        self._taken = b""
+        """The last line."""
         self._unfinished = False
         """The last output goes on in the next frame."""
         self._printed: list[str] = []
@@ -84,9 +90,11 @@ class Decoder:
                 self._take(line, frames)
             self._line += rest
             if len(self._line) > MAX_LINE:
+                self._taken = bytes(self._line[:_SHOWN])
                 raise Broken(f"a line of more than {MAX_LINE} bytes")
         except Broken as reason:
-            frames.append(self._break("PROTOCOL_VIOLATION", str(reason)))
+            line = clean(self._taken[:_SHOWN].decode(errors="replace"))
+            frames.append(self._break("PROTOCOL_VIOLATION", str(reason), line))
         except _Exceeded as reason:
             frames.append(self._break("OUTPUT_SIZE_EXCEEDED", str(reason)))
         return frames
@@ -117,6 +125,7 @@ class Decoder:
         return [Output(text) if self._phase is _Phase.TURN else Log("stdout", text)]
 
     def _take(self, line: bytes, frames: list[Frame]) -> None:
+        self._taken = line
         if len(line) > MAX_LINE:
             raise Broken(f"a line of more than {MAX_LINE} bytes")
         self._count(len(line) + 1, 1)
@@ -152,8 +161,8 @@ class Decoder:
         if self._frames > MAX_TURN_FRAMES:
             raise _Exceeded(f"more than {MAX_TURN_FRAMES} frames for one input")
 
-    def _break(self, code: str, reason: str) -> Violation:
+    def _break(self, code: str, reason: str, line: str = "") -> Violation:
         self._phase = _Phase.BROKEN
         self._line.clear()
         self._printed.clear()
-        return Violation(code, reason)
+        return Violation(code, reason, line)

@@ -262,3 +262,10 @@ def test_any_json_gives_a_frame_that_can_be_written_again_or_a_violation(kind, f
             case Violation(code, reason):
                 assert code == "PROTOCOL_VIOLATION"
                 reason.encode()
+
+
+def test_a_violation_shows_the_beginning_of_the_line_that_it_is():
+    frames = in_turn().feed(line(type="silent") + b'{"type":"done","seq":9}\n')
+    assert frames[-1] == Violation("PROTOCOL_VIOLATION", "done for 9, in flight is 7", '{"type":"done","seq":9}')
+    assert in_turn().feed(line(type="silent") + b"x" * 2 * MAX_LINE)[-1].line == "x" * 200
+    assert in_turn().feed(b"\xff{\n")[-1].line == "\ufffd{"
