@@ -50,6 +50,10 @@ class Check:
 
 def doctor(shell: Shell) -> int:
     """One line for each thing looked at; status 1 when one of them will not do."""
+    if shell.options.escape:
+        from .escaping import escape
+
+        return escape(shell)
     shell.say("EXAMINING ENVIRONMENT")
     checks = []
     for check in _checks(shell):
