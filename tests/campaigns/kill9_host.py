@@ -15,6 +15,7 @@ import sys
 import threading
 import uuid
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 
 from backrooms_tui.config.settings import BackupSettings, PersistenceSettings, Settings
@@ -23,6 +24,7 @@ from backrooms_tui.model.room import RoomConfig
 from backrooms_tui.model.views import Receipt
 from backrooms_tui.service import RoomService, open_service
 
+Words = Callable[[str], str]
 IN_FLIGHT = 2
 COMPACTING = 0.05
 """Seconds between two compressions: the load is the inputs."""
@@ -32,18 +34,24 @@ def say(*words: object) -> None:
     os.write(1, (" ".join(map(str, words)) + "\n").encode())
 
 
-def submit(service: RoomService, room: RoomId, request: str) -> Receipt:
+def submit(service: RoomService, room: RoomId, request: str, words: Words) -> Receipt:
     say("SUB", room, request)
-    receipt = service.submit(room, b"increment counter", source="campaign", request_id=request)
+    receipt = service.submit(room, words(request).encode(), source="campaign", request_id=request)
     say("ACK", room, request, receipt.seq)
     return receipt
 
 
-def client(service: RoomService, room: RoomId, unknown: list[str]) -> None:
-    waiting: deque[Receipt] = deque(submit(service, room, request) for request in unknown)
+def increment(request: str) -> str:
+    del request
+    return "increment counter"
+
+
+def client(service: RoomService, room: RoomId, unknown: list[str], words: Words = increment) -> None:
+    """Keep two inputs in flight for ever; `words` gives what is typed for a request."""
+    waiting: deque[Receipt] = deque(submit(service, room, request, words) for request in unknown)
     while True:
         while len(waiting) < IN_FLIGHT:
-            waiting.append(submit(service, room, uuid.uuid4().hex))
+            waiting.append(submit(service, room, uuid.uuid4().hex, words))
         receipt = waiting.popleft()
         result = service.wait(receipt, timeout=60)
         if result is None:
