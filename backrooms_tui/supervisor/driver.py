@@ -28,7 +28,7 @@ from backrooms_tui.entity.frames import (
 )
 from backrooms_tui.entity.process import FAULTS, EntityProcess, ExitReport
 from backrooms_tui.model.entries import Draft, Outcome
-from backrooms_tui.model.errors import BackroomsError, EntityInitFailed
+from backrooms_tui.model.errors import BackroomsError
 from backrooms_tui.model.events import TurnStarted
 from backrooms_tui.model.room import QueuedInput, RoomRecord
 from backrooms_tui.model.value import changed
@@ -318,7 +318,7 @@ class Driver:
         turn, was_ready = room.turn, room.ready
         self._processes.part(room)
         if report.signal is None and report.status is None:  # never born: the host's trouble, not the room's
-            self._processes.spawn_failed(room, EntityInitFailed("ZYGOTE: NO PROCESS"))
+            self._processes.unborn(room)
             return
         cause = " ".join(report_lines(report)[1:2])
         if turn is not None and not turn.ended and turn.interrupted_by is not None and report.signal not in FAULTS:

@@ -108,12 +108,26 @@ class Processes:
         self._engine.telemetry.entity_started(room.id, _waiting(room), time.monotonic_ns(), error.code)
         self._engine.notice("ERROR", " ".join((error.code, *error.details)), room.id)
 
+    def unborn(self, room: LiveRoom) -> None:
+        """The zygote died with the room's process unmade: the next one makes it. Nobody else would ask again for an
+        input that waits.
+        """
+        with room.lock:
+            room.unborn += 1
+            hopeless = room.unborn >= INIT_ATTEMPTS
+            if hopeless:
+                room.unborn = 0
+        if hopeless:
+            self.spawn_failed(room, EntityInitFailed("ZYGOTE: NO PROCESS"))
+        else:
+            self._listener.advance(room)
+
     def ready(self, room: LiveRoom) -> None:
         self.set_alarm(room, None)
         with room.lock:
             room.ready = True
             room.wants_entity = False
-            room.init_failures = 0
+            room.init_failures = room.unborn = 0
             if room.restarting:
                 room.restarting = False
                 self._record(room, Draft(EntryType.STATE_CHANGE, "ENTITY RESTARTED", {Meta.EVENT: "entity_restarted"}))

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 RESULTS_KEPT = 32
 RESULT_ENTRIES_KEPT = 256
 """A turn of 80,000 lines takes 30 MB: with 32 of them kept, streaming rooms ate the memory."""
+RESULT_CHARACTERS_KEPT = 64 * 1024
+"""And as many of few long lines would take 512 MB in each room that floods."""
 RECEIPTS_KEPT = 256
 DEATHS_KEPT = 5
 
@@ -127,6 +129,8 @@ class LiveRoom:
         self.restarting = False
         """The entity died of an input; the fresh one's readiness is recorded in memory."""
         self.init_failures = 0
+        self.unborn = 0
+        """Processes in a row that the zygote did not make, for it died."""
         self.deaths: deque[float] = deque(maxlen=DEATHS_KEPT)
         """When the entity died of itself, in monotonic seconds."""
         self.dirty = False
@@ -230,7 +234,8 @@ class LiveRoom:
 
     def keep_result(self, result: TurnResult) -> None:
         """Keep a result for who waits for it; a large one is put together from memory when it is asked for."""
-        if len(result.entries) <= RESULT_ENTRIES_KEPT:
+        small = len(result.entries) <= RESULT_ENTRIES_KEPT
+        if small and sum(len(entry.content) for entry in result.entries) <= RESULT_CHARACTERS_KEPT:
             self.results[result.seq] = result
         while len(self.results) > RESULTS_KEPT:
             self.results.popitem(last=False)
