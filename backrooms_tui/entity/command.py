@@ -30,6 +30,7 @@ WATCH = 0.25
 """Seconds between two looks at a program's memory."""
 _MAX_REFUSAL = 4096
 _AT_ONCE = 0.000_001
+_SOON = 0.001
 
 
 @value
@@ -228,12 +229,15 @@ class CommandProcess(Mortal):
         if self.exit is not None:
             return []
         self.runs = True
-        self._ticker.after(0.001)
+        self._ticker.after(_SOON)
         return self._on_running()
 
     def _on_tick(self) -> list[Frame]:
         self._ticker.clear()
-        if not self.runs or self.exit is not None or self.pid is None:
+        if not self.runs or self.exit is not None:
+            return []
+        if self.pid is None:  # it has been quicker than the zygote's word of it
+            self._ticker.after(_SOON)
             return []
         now = time.monotonic()
         if now >= self._next_watch:

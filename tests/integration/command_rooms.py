@@ -64,6 +64,22 @@ def need(line: str) -> None:
         pytest.skip(f"{name} is not installed")
 
 
+def script(folder: Path, text: str) -> Path:
+    """A file in `folder` that a room may read when its command line names it."""
+    path = folder / "script"
+    path.write_text(text)
+    path.chmod(0o755)
+    let_in(path)
+    return path
+
+
+def let_in(path: Path) -> None:
+    """Let others reach a path: a room of root's is nobody's."""
+    for folder in path.parents:
+        if folder.stat().st_mode & 0o777 == 0o700:
+            folder.chmod(0o711)
+
+
 def descendants(pid: int) -> list[int]:
     """All that a process has started and that has not ended, by the kernel's lists."""
     found = [pid]
@@ -76,4 +92,4 @@ def descendants(pid: int) -> list[int]:
     return found[1:]
 
 
-__all__ = ["CommandRoom", "await_condition", "descendants", "inhabited", "need"]
+__all__ = ["CommandRoom", "await_condition", "descendants", "inhabited", "let_in", "need", "script"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from command_rooms import CommandRoom, inhabited, need
+from command_rooms import CommandRoom, inhabited, let_in, need
 from sealed_rooms import MIB
 
 from backrooms_tui.entity.frames import Done, Fail, Log, Output, Ready, Violation
@@ -181,18 +181,11 @@ def test_a_file_that_is_no_program_fails_to_start_in_the_kernels_words(host, tmp
     broken = tmp_path / "broken"
     broken.write_bytes(b"\x7fELF")
     broken.chmod(0o755)
-    open_way_to(broken)
+    let_in(broken)
     room = CommandRoom(host, f"command:{broken}")
     frames = room.frames_until(lambda f: isinstance(f, Fail))
     assert "Exec format error" in frames[-1].text
     room.end()
-
-
-def open_way_to(path):
-    """Let others in: a room of root's is nobody's."""
-    for folder in path.parents:
-        if folder.stat().st_mode & 0o777 == 0o700:
-            folder.chmod(0o711)
 
 
 def test_an_interrupt_reaches_a_program_and_what_it_said_is_kept(host):
