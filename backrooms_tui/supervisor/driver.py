@@ -206,8 +206,7 @@ class Driver:
             case Silent():
                 pass  # silence is what no output means anyway
             case Fail() if not room.ready:
-                self._processes.part(room)
-                self._processes.died_starting(room, f"{frame.error}: {frame.text}")
+                self._processes.failed_starting(room, frame)
             case Terminate():
                 self._engine.notice("INFO", "ENTITY REQUESTS TERMINATION", room.id)
             case _ if turn is None or turn.ended:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Protocol
 
+from backrooms_tui.entity.frames import Fail
 from backrooms_tui.entity.process import EntityProcess, EntitySpec, ExitReport
 from backrooms_tui.entity.sources import load
 from backrooms_tui.model.entries import Draft, EntryType, Meta
@@ -17,6 +18,7 @@ from backrooms_tui.model.errors import BackroomsError, EntityInitFailed
 from backrooms_tui.model.events import RoomChanged
 from backrooms_tui.model.room import Damage, QueuedInput
 from backrooms_tui.model.runtimes import COMMAND, Runtime, parse
+from backrooms_tui.model.scrub import scrub
 
 from .engine import Engine
 from .places import Places
@@ -142,6 +144,14 @@ class Processes:
         if process is room.process and not room.ready:
             self.part(room)
             self.died_starting(room, f"NOT READY AFTER {self._engine.limits.init_timeout:g}s")
+
+    def failed_starting(self, room: LiveRoom, frame: Fail) -> None:
+        """It says so itself; or the host does, of a program that could not be executed."""
+        self.part(room)
+        if frame.error == EntityInitFailed.__name__:
+            self.spawn_failed(room, EntityInitFailed(f"ENTITY: {scrub(frame.text)}"))
+        else:
+            self.died_starting(room, f"{frame.error}: {frame.text}")
 
     def died_starting(self, room: LiveRoom, why: str) -> None:
         with room.lock:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,13 +14,14 @@ from support import eventually
 
 from backrooms_tui.config.settings import EntitySettings, PersistenceSettings, Settings
 from backrooms_tui.model.entries import EntryType, MemoryEntry, Meta, Outcome
-from backrooms_tui.model.errors import RoomSuspended
+from backrooms_tui.model.errors import EntityInitFailed, RoomSuspended, UsageError
 from backrooms_tui.model.events import Notice
 from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.room import RoomConfig
 from backrooms_tui.model.states import RoomState
 from backrooms_tui.model.views import TurnResult
 from backrooms_tui.service import RoomService
+from backrooms_tui.supervisor import replaying
 
 LIVE = 4
 Open = Callable[[Settings], RoomService]
@@ -174,3 +177,99 @@ def test_deadlines_and_interrupts_are_no_deaths_of_the_entitys_own(service: Room
         assert service.wait(receipt, timeout=10) is not None
     assert service.room(room).record.state is RoomState.ACTIVE
     assert lines(ask(service, room, "valid input")) == ["Acknowledged."]
+
+
+# Programs.
+
+COUNT = (
+    """command:sh -c 'n=0; while read -r line; do n=$((n+1)); [ "$line" != die ] || exit 3; echo "$n $line"; done'"""
+)
+
+
+def program(service: RoomService, line: str) -> RoomId:
+    return service.create(RoomConfig(entity=line)).record.id
+
+
+def test_a_program_that_ends_with_each_input_is_not_dying(service: RoomService) -> None:
+    room = program(service, "command?mode=exit:cat")
+    watching = service.subscribe([room])
+    for n in range(7):
+        assert lines(ask(service, room, f"line {n}")) == [f"line {n}"]
+    assert [e.text for e in watching.get(0) if isinstance(e, Notice)] == []
+    record = service.room(room).record
+    assert (record.state, record.counters.crashes) == (RoomState.ACTIVE, 0)
+    assert [e.content for e in memory(service, room) if e.type is EntryType.STATE_CHANGE] == []
+
+
+def test_a_restarted_program_is_given_the_inputs_it_has_answered_and_no_others(service: RoomService) -> None:
+    room = program(service, COUNT)
+    assert [lines(ask(service, room, text)) for text in ("a", "b")] == [["1 a"], ["2 b"]]
+    assert ask(service, room, "die").outcome != Outcome.OUTPUT
+    assert lines(ask(service, room, "c")) == ["3 c"]
+
+
+def test_a_program_with_more_behind_it_than_can_be_given_again_starts_afresh_and_operators_are_told(
+    service: RoomService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replaying, "MOST_INPUTS", 3)
+    room = program(service, COUNT)
+    watching = service.subscribe([room])
+    for n in range(4):
+        ask(service, room, f"{n}")
+    ask(service, room, "die")
+    assert lines(ask(service, room, "c")) == ["1 c"]
+    told = [event.text for event in watching.get(0) if isinstance(event, Notice)]
+    assert "PROGRAM STARTED AFRESH: TOO MUCH TO BE GIVEN AGAIN" in told
+
+
+def test_a_program_that_is_not_there_is_refused_before_there_is_a_room(service: RoomService) -> None:
+    with pytest.raises(UsageError):
+        program(service, "command:no-such-program-anywhere")
+    with pytest.raises(UsageError):
+        program(service, "llm?tools=nonsense:scripted/echo")
+    assert service.rooms() == []
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Where the sealed child, which is nobody's when we are root, can execute something."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def test_a_program_that_goes_away_later_costs_no_input(service: RoomService, folder: Path) -> None:
+    file = folder / "program"
+    shutil.copy("/bin/cat", file)
+    room = program(service, f"command:{file}")
+    file.unlink()
+    watching = service.subscribe([room])
+    receipt = service.submit(room, b"hello", source="test")
+    eventually(lambda: any(isinstance(e, Notice) and e.severity == "ERROR" for e in watching.get(0)))
+    record = service.room(room).record
+    assert (record.state, record.queued) == (RoomState.ACTIVE, 1)
+    shutil.copy("/bin/cat", file)
+    service.await_entity(room, timeout=30)
+    result = service.wait(receipt, timeout=30)
+    assert result is not None
+    assert lines(result) == ["hello"]
+
+
+def test_a_program_that_nobody_may_execute_is_the_hosts_trouble_not_the_rooms(
+    service: RoomService, folder: Path
+) -> None:
+    file = folder / "program"
+    file.write_text("#!/no/such/interpreter\n")
+    file.chmod(0o755)
+    room = program(service, f"command:{file}")
+    for _ in range(4):
+        with pytest.raises(EntityInitFailed):
+            service.await_entity(room, timeout=30)
+    assert service.room(room).record.state is RoomState.ACTIVE
+
+
+def test_the_seals_of_both_profiles_are_told(service: RoomService, room: RoomId) -> None:
+    service.await_entity(room, timeout=30)
+    status = service.status()
+    assert [line.partition(":")[0] for line in status.seal] == [line.partition(":")[0] for line in status.command_seal]
+    assert status.seal != status.command_seal
