@@ -11,7 +11,14 @@ from collections import deque
 from typing import BinaryIO
 
 from backrooms_tui.model.entries import EntryType, MemoryEntry, Meta, Outcome, Tail
-from backrooms_tui.model.errors import BackroomsError, IllegalTransition, NoBackup, QueueFull, RoomCorrupted
+from backrooms_tui.model.errors import (
+    BackroomsError,
+    IllegalTransition,
+    NoBackup,
+    NothingRuns,
+    QueueFull,
+    RoomCorrupted,
+)
 from backrooms_tui.model.events import Event, RoomChanged, RoomCreated, RoomDestroyed
 from backrooms_tui.model.ids import RoomId, new_room_id, resolve
 from backrooms_tui.model.latency import Latencies
@@ -149,6 +156,7 @@ class Fleet:
         self.present: tuple[Occupant, ...] = ()
         self.refusal: BackroomsError | None = None
         """What every long verb ends with."""
+        self.command_seal: tuple[str, ...] = ()
 
     def _view(self, one: RoomRecord) -> RoomView:
         entity = "LIVE" if one.state is RoomState.ACTIVE else "COLD"
@@ -217,6 +225,10 @@ class Fleet:
         if after is not None:
             return [entry for entry in log if entry.timestamp > after][:limit]
         return [entry for entry in log if before is None or entry.timestamp < before][-limit:]
+
+    def interrupt(self, of: RoomId, *, by: str) -> TurnResult:
+        self.calls.append(("interrupt", of, by))
+        raise NothingRuns(f"ROOM: {of}")
 
     def suspend(self, of: RoomId, *, by: str) -> RoomView:
         self.calls.append(("suspend", of, by))
@@ -301,7 +313,10 @@ class Fleet:
         return self.present
 
     def status(self) -> ServiceStatus:
-        return ServiceStatus("0.1.0", 12847, NOW - 100 * NS, self.durable, self.read_only, 3, ())
+        started = NOW - 100 * NS
+        return ServiceStatus(
+            "0.1.0", 12847, started, self.durable, self.read_only, 3, (), command_seal=self.command_seal
+        )
 
     def subscribe(self, rooms: object = None) -> PlayedSubscription:
         return self.subscription

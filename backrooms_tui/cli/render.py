@@ -168,8 +168,7 @@ def inspect_lines(view: RoomView) -> list[str]:
 def runtime_lines(runtime: Runtime) -> list[str]:
     """Options of the entity, given and by default, and the calls of the host that it may make."""
     given = dict(runtime.options)
-    options = [(name, runtime.option(name)) for name in OPTIONS[runtime.kind]]
-    lines = [f"  {name}={held}{'' if name in given else ' (default)'}" for name, held in options if held]
+    lines = [f"  {name}={held}{'' if name in given else ' (default)'}" for name, held in runtime.effective]
     calls = ", ".join(runtime.calls)
     return [*(["OPTIONS:", *lines] if lines else []), *([f"CALLS: {calls}"] if calls else [])]
 

@@ -178,6 +178,11 @@ class Runtime:
         """What was given, or holds without it."""
         return dict(self.options).get(name, OPTIONS[self.kind][name].default)
 
+    @property
+    def effective(self) -> tuple[tuple[str, str], ...]:
+        """Every option that holds something, given or by default."""
+        return tuple((name, self.option(name)) for name in OPTIONS[self.kind] if self.option(name))
+
     def with_options(self, given: Iterable[str]) -> Runtime:
         """Itself with options of the form `name=value`, over those it has. Raises UsageError."""
         pairs = [text.partition("=") for text in given]

@@ -139,6 +139,7 @@ class Batch:
         return {
             "create": self._create,
             "enter": self._enter,
+            "interrupt": self._interrupt,
             "suspend": lambda command: self._changed(self._service.suspend, command),
             "resume": lambda command: self._changed(self._service.resume, command),
             "destroy": self._destroy,
@@ -163,7 +164,7 @@ class Batch:
         self._look_up()
 
     def _create(self, command: Command) -> str:
-        view = self._service.create(room_config(command.options, self._defaults))
+        view = self._service.create(room_config(command, self._defaults))
         self._lines.last_room = view.record.id
         return f"ROOM CREATED: {view.record.id}"
 
@@ -176,6 +177,10 @@ class Batch:
         room_id = self._named(command)
         verb(room_id, by=self._operator)
         return f"STATE: {self._service.room(room_id).record.state}"
+
+    def _interrupt(self, command: Command) -> str:
+        result = self._service.interrupt(self._named(command), by=self._operator)
+        return f"INPUT {result.seq}: {result.outcome}"
 
     def _destroy(self, command: Command) -> str:
         """Without `--force` the next line confirms it, with the full id."""

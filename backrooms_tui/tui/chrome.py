@@ -127,15 +127,15 @@ def _sign(view: RoomView, *, word: bool) -> list[Run]:
     return [ink("", " "), ink(sign.style, f"{sign.glyph} {sign.word}" if word else sign.glyph)]
 
 
-def hints_row(width: int, focus: Focus, keymap: Keymap, leave: str = "LEAVE") -> Row:
+def hints_row(width: int, focus: Focus, keymap: Keymap, leave: str = "LEAVE", *, busy: bool = False) -> Row:
     """Key hints of a focus, generated from the action table; what does not fit goes from the right. `leave` is what
-    leaving does.
+    leaving does; `busy`: the shown room's entity is at work, and can be interrupted.
     """
     table = {action.id: action for action in ACTIONS}
     always = () if focus is Focus.INPUT else _ALWAYS
     last = _ends_of_hints(keymap, leave) if always else EMPTY
     left = row(ink("strong", " INPUT " if focus is Focus.INPUT else " NAV "))
-    for action_id in (*HINT_ORDER[focus], *always):
+    for action_id in (*(("room.interrupt",) if busy else ()), *HINT_ORDER[focus], *always):
         key, hint = _first(keymap, action_id), table[action_id].hint
         if not key or not hint:
             continue

@@ -12,9 +12,11 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from backrooms_tui.config.room_defaults import entity_line
 from backrooms_tui.model.errors import UsageError
 from backrooms_tui.model.ids import parse_handle
 from backrooms_tui.model.room import RoomConfig
+from backrooms_tui.model.runtimes import parse
 from backrooms_tui.model.units import parse_seconds, parse_size
 from backrooms_tui.model.value import value
 
@@ -31,6 +33,8 @@ class Command:
     options: Mapping[str, str] = _NONE
     words: tuple[str, ...] = ()
     """What follows the verb, where it is not one room."""
+    several: Mapping[str, tuple[str, ...]] = _NONE
+    """Options that may be given more than once."""
 
 
 @value
@@ -41,6 +45,8 @@ class _Grammar:
     options: Mapping[str, Callable[[str], object]] = _NONE
     switches: frozenset[str] = frozenset()
     """Options that take no value."""
+    several: frozenset[str] = frozenset()
+    """Options that may be given more than once."""
     words: int = 0
     """How many plain words may follow."""
     exe: str | None = ""
@@ -57,13 +63,22 @@ def _own(usage: str, text: str, words: int = 0) -> _Grammar:
 
 VERBS: dict[str, _Grammar] = {
     "create": _Grammar(
-        "create [--memory-limit SIZE] [--timeout SECONDS] [--compression zstd|lz4|none] [--name ALIAS]",
+        "create [--memory-limit SIZE] [--timeout SECONDS] [--compression zstd|lz4|none] [--name ALIAS] "
+        "[--entity WHAT] [--entity-option NAME=VALUE]",
         "CREATE ROOM",
-        options={"memory-limit": parse_size, "timeout": parse_seconds, "compression": _any, "name": _any},
+        options={
+            "memory-limit": parse_size,
+            "timeout": parse_seconds,
+            "compression": _any,
+            "name": _any,
+            "entity": parse,
+        },
+        several=frozenset({"entity-option"}),
     ),
     "enter": _Grammar("enter [ROOM]", "ENTER ROOM", room=True),
     "inspect": _Grammar("inspect [ROOM]", "figures of a room", room=True),
     "stats": _Grammar("stats [ROOM]", "statistics of a room", room=True),
+    "interrupt": _Grammar("interrupt [ROOM]", "INTERRUPT the running input", room=True),
     "suspend": _Grammar("suspend [ROOM]", "SUSPEND", room=True),
     "resume": _Grammar("resume [ROOM]", "RESUME", room=True),
     "destroy": _Grammar(
@@ -127,15 +142,16 @@ def parse_words(words: list[str]) -> Command:
     grammar = VERBS.get(words[0])
     if grammar is None:
         raise UsageError(f"COMMAND: {words[0][:20]!r} is not one of {' '.join(VERBS)}.")
-    options, plain = _split(words[1:], grammar)
+    options, several, plain = _split(words[1:], grammar)
     room = parse_handle(plain[0]) if grammar.room and plain else None
     if len(plain) > (1 if grammar.room else grammar.words):
         raise UsageError(f"USAGE: {grammar.usage}")
-    return Command(words[0], room, options, () if grammar.room else tuple(plain))
+    return Command(words[0], room, options, () if grammar.room else tuple(plain), several)
 
 
-def _split(words: list[str], grammar: _Grammar) -> tuple[dict[str, str], list[str]]:
+def _split(words: list[str], grammar: _Grammar) -> tuple[dict[str, str], dict[str, tuple[str, ...]], list[str]]:
     options: dict[str, str] = {}
+    several: dict[str, tuple[str, ...]] = {}
     plain: list[str] = []
     rest = iter(words)
     for word in rest:
@@ -146,24 +162,28 @@ def _split(words: list[str], grammar: _Grammar) -> tuple[dict[str, str], list[st
         if name in grammar.switches and not equals:
             options[name] = ""
             continue
-        if name not in grammar.options:
+        if name not in grammar.options and name not in grammar.several:
             raise UsageError(f"USAGE: {grammar.usage}")
         given = text if equals else next(rest, None)
         if given is None:
             raise UsageError(f"--{name} needs a value.", f"USAGE: {grammar.usage}")
-        grammar.options[name](given)
-        options[name] = given
-    return options, plain
+        if name in grammar.several:
+            several[name] = (*several.get(name, ()), given)
+        else:
+            grammar.options[name](given)
+            options[name] = given
+    return options, several, plain
 
 
-def room_config(options: Mapping[str, str], defaults: RoomConfig) -> RoomConfig:
+def room_config(command: Command, defaults: RoomConfig) -> RoomConfig:
     """Make the configuration that `create` asks for; what is not named is as in `defaults`. Raises UsageError."""
+    options = command.options
     limit, timeout = options.get("memory-limit"), options.get("timeout")
     return RoomConfig(
         memory_limit=defaults.memory_limit if limit is None else parse_size(limit),
         timeout=defaults.timeout if timeout is None else parse_seconds(timeout),
         compression=options.get("compression", defaults.compression),
-        entity=defaults.entity,
+        entity=entity_line(defaults.entity, options.get("entity"), command.several.get("entity-option", ())),
         name=options.get("name", defaults.name),
     ).validated()
 
@@ -180,6 +200,7 @@ def equivalent(command: Command, room: str | None = None) -> str:
     words += [_quoted(word) for word in command.words]
     for name, given in command.options.items():
         words += [f"--{name}"] if name in grammar.switches else [f"--{name}", _quoted(given)]
+    words += [word for name, held in command.several.items() for one in held for word in (f"--{name}", _quoted(one))]
     if command.verb == "destroy" and not command.options:
         words.append("--confirm")
     return " ".join(words)

@@ -101,7 +101,7 @@ class Prompts:
         if verb in self._own:
             self._own[verb](command)
         elif verb == "create":
-            self._verbs.create(room_config(command.options, self._defaults))
+            self._verbs.create(room_config(command, self._defaults))
         elif verb == "list":
             self._list(command)
         elif verb in ("filter", "search"):
@@ -130,7 +130,7 @@ class Prompts:
         rooms = self._desk.rooms
         if command.room is not None:
             return (resolve(command.room, (view.record.id for view in rooms.views())),)
-        if command.verb in ("leave", "inspect", "stats") and self._desk.tabs.shown is not None:
+        if command.verb in ("leave", "inspect", "stats", "interrupt") and self._desk.tabs.shown is not None:
             return (self._desk.tabs.shown,)
         return rooms.targets()
 
@@ -178,6 +178,7 @@ class Prompts:
 
 
 _SHORT: Mapping[str, Callable[[Verbs, Sequence[RoomId]], None]] = {
+    "interrupt": Verbs.interrupt,
     "suspend": Verbs.suspend,
     "resume": Verbs.resume,
     "destroy": Verbs.destroy,
@@ -209,7 +210,10 @@ def _carry_out_long(verbs: LongVerbs, command: Command, targets: Sequence[RoomId
 def _equivalent_row(text: str, desk: Desk) -> Row:
     if not text.strip():
         return row(
-            ink("dim", " create enter suspend resume export backup restore recover compare batch jobs help quit")
+            ink(
+                "dim",
+                " create enter interrupt suspend resume export backup restore recover compare batch help quit",
+            )
         )
     try:
         command = parse_command(text)

@@ -98,13 +98,19 @@ class ConsoleActions:
         self._app.push_screen(dialog, lambda yes: self._leave() if yes else None)
 
     def _interrupt(self) -> None:
-        """ctrl+c: drop the draft, copy the selection or cancel the newest job; a second one at once leaves."""
+        """ctrl+c: drop the draft, interrupt the entity, copy the selection or cancel the newest job; a second one at
+        once leaves, but never from the input.
+        """
         now = time.monotonic()
         again, self._interrupted_at = now - self._interrupted_at < INTERRUPT_SECONDS, now
         screen, desk = self._app.console_screen, self._app.desk
         kind = screen.focus_kind()
         if kind is Focus.INPUT:
-            if screen.input_box is None or not screen.input_box.discard():
+            if screen.input_box is not None and screen.input_box.discard():
+                return
+            if desk.shown is not None and desk.shown.running is not None:
+                self._app.verbs.interrupt((desk.shown.record.id,))
+            else:
                 desk.say("esc LEAVES THE INPUT. ctrl+q LEAVES THE CONSOLE.")
         elif kind is Focus.OUTPUT and screen.log_view.status().selecting:
             screen.log_view.action_copy_line()

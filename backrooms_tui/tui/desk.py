@@ -39,6 +39,7 @@ from .log.pages import CallableSource
 from .notices import Ledger, NoticeLine
 from .painting import paint_figures, paint_foot, paint_header, paint_output
 from .reading import Figures, read_figures, read_shelf
+from .rooms_model import healed
 from .rows import Row
 from .safe import SafeText
 from .screen import ConsoleScreen
@@ -87,7 +88,7 @@ class Desk:
         self._figures_timer_set = False
         self._settled = False
         """Whether the first frame is drawn: the shelf is not looked at before."""
-        self.turn = TurnClock(screen, clock)
+        self.turn = TurnClock(screen, clock, self._look_again)
 
     @property
     def shown(self) -> RoomView | None:
@@ -225,9 +226,7 @@ class Desk:
     def subject(self) -> Subject | None:
         """What the figures speak of: the shown room."""
         view = self.shown
-        if view is None:
-            return None
-        return Subject(view, self.now, self.figures, self.recent(view.record.id))
+        return None if view is None else Subject(view, self.now, self.figures, self.recent(view.record.id))
 
     def paint(self) -> None:
         """Draw everything around the list and the log; panes write only the lines that differ."""
@@ -255,7 +254,8 @@ class Desk:
         kind = screen.focus_kind()
         if kind is not None:
             leave = "DETACH" if self.attachment.remote else "LEAVE"
-            screen.hints.draw(lambda size: (chrome.hints_row(size.width, kind, self.keymap, leave),))
+            busy = self.shown is not None and self.shown.running is not None
+            screen.hints.draw(lambda size: (chrome.hints_row(size.width, kind, self.keymap, leave, busy=busy),))
 
     def resized(self) -> None:
         self._screen.browser.redraw()
@@ -272,27 +272,26 @@ class Desk:
             case Lagged():
                 self.load()
             case InputAccepted(room_id=room_id, queue_depth=depth):
-                self._input_state(room_id, depth, None)
+                self._queued(room_id, depth)
             case TurnStarted(room_id=room_id, seq=seq, at=at, timeout=timeout):
-                self._input_state(room_id, None, RunningTurn(seq, at, timeout))
+                self._at_work(room_id, RunningTurn(seq, at, timeout))
             case TurnEnded(room_id=room_id, entries=entries, latency=latency, queue_depth=depth):
                 self._pulses.setdefault(room_id, deque(maxlen=PULSE)).append(latency)
                 self.tabs.count(room_id, len(entries))
-                self._input_state(room_id, depth, None, ended=True)
+                self._queued(room_id, depth)
+                self._at_work(room_id, None)
             case EntriesAdded(room_id=room_id, entries=entries):
                 self.tabs.count(room_id, len(entries))
             case _:
                 pass
 
-    def _input_state(
-        self, room_id: RoomId, depth: int | None, turn: RunningTurn | None, *, ended: bool = False
-    ) -> None:
-        box = self._screen.input_box
-        if box is None or room_id != self.tabs.shown:
-            return
-        if depth is not None:
-            box.set_queue(depth)
-        if turn is not None or ended:
+    def _queued(self, room_id: RoomId, depth: int) -> None:
+        if self._screen.input_box is not None and room_id == self.tabs.shown:
+            self._screen.input_box.set_queue(depth)
+
+    def _at_work(self, room_id: RoomId, turn: RunningTurn | None) -> None:
+        self.rooms.at_work(room_id, turn)
+        if self._screen.input_box is not None and room_id == self.tabs.shown:
             self.turn.show(turn)
 
     def _loaded(self, then: Callable[[], None], views: list[RoomView]) -> None:
@@ -330,7 +329,8 @@ class Desk:
         rows, before = len(self.rooms.visible), self.shown
         for view in views:
             self.rooms.put(view)
-        if _healed(before, self.shown):
+        self.turn.learn(self.shown)
+        if healed(before, self.shown):
             self._open_log()  # what was shown, or could not be, is not the memory the room has now
         if len(self.rooms.visible) != rows:
             self._screen.browser.redraw()
@@ -341,6 +341,11 @@ class Desk:
         self.paint()
         if any(view.record.id == self.tabs.shown for view in views):
             self.figures_soon()
+        self._fetch()
+
+    def _look_again(self) -> None:
+        """The shown room's entity is at work: whether it waits for a call is not told, but read."""
+        self._touched.update(() if self.tabs.shown is None else (self.tabs.shown,))
         self._fetch()
 
     def _fetch_failed(self, error: BackroomsError) -> None:
@@ -393,8 +398,3 @@ class Desk:
             self.figures = changed(self.figures, backups=backups)
             paint_figures(self._screen, self)
             paint_output(self._screen, self)
-
-
-def _healed(before: RoomView | None, after: RoomView | None) -> bool:
-    """Whether the shown room was CORRUPTED and is not any more."""
-    return before is not None and before.record.damage is not None and after is not None and after.record.damage is None

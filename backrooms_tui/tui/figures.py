@@ -13,6 +13,8 @@ from backrooms_tui.model.entries import MemoryEntry
 from backrooms_tui.model.limits import INPUT_QUEUE_DEPTH, MAX_INPUT_SIZE, MEMORY_ENTRIES_MAX
 from backrooms_tui.model.reports import BackupInfo
 from backrooms_tui.model.room import RoomRecord
+from backrooms_tui.model.runtimes import Runtime, parse
+from backrooms_tui.model.seals import seal_lines
 from backrooms_tui.model.units import NS, format_age, format_size, format_size_short, format_time
 from backrooms_tui.model.value import value
 from backrooms_tui.model.views import RoomView, ServiceStatus, StoreFacts
@@ -91,11 +93,13 @@ def _inspect(subject: Subject, width: int) -> tuple[Row, ...]:
     idle = format_age((subject.now - record.last_active) / NS)
     used = record.memory_usage / record.config.memory_limit
     sign = SIGNS[record.state]
-    entity = f"{view.entity} pid {view.entity_pid}" if view.entity_pid else view.entity
+    runtime = parse(record.config.entity)
+    entity = f"{runtime.kind} {view.entity}" + (f" pid {view.entity_pid}" if view.entity_pid else "")
     rows = [
         row(_label("ID"), ink("", record.id[:32])),
         row(_label(""), ink("", record.id[32:])),
         row(_label("STATE"), ink(sign.style, f"{sign.glyph} {sign.word}"), ink("dim", "  ENTITY "), ink("", entity)),
+        *_runtime(runtime),
         row(_label("CREATED"), ink("", format_time(record.created_at)), ink("dim", f"  AGE {age}")),
         row(_label("LAST"), ink("", format_time(record.last_active)), ink("dim", f"  {idle}")),
         row(
@@ -128,7 +132,14 @@ def _inspect(subject: Subject, width: int) -> tuple[Row, ...]:
         rows.append(row(_label("HERE"), foreign("", one.who), foreign("dim", f"  {one.session}")) + looks)
     if record.last_error:
         rows.append(row(_label("ERROR"), foreign("error", record.last_error)))
-    return (*rows, *_seal(subject.figures.status))
+    return (*rows, *_seal(runtime, subject.figures.status))
+
+
+def _runtime(runtime: Runtime) -> tuple[Row, ...]:
+    """What it runs, the options that were given for it, and the calls of the host that it may make."""
+    options = [f"{name}={held}" for name, held in runtime.options]
+    found = (("RUNS", runtime.target), ("OPTIONS", "  ".join(options)), ("CALLS", "  ".join(runtime.calls)))
+    return tuple(row(_label(label), foreign("", text)) for label, text in found if text)
 
 
 def compression_ratio(record: RoomRecord) -> str:
@@ -154,10 +165,15 @@ def backup_runs(backup: BackupInfo, now: int) -> tuple[Run, ...]:
     return foreign("", name), ink("dim", f"  {age} old  {format_size_short(backup.size)}")
 
 
-def _seal(status: ServiceStatus | None) -> tuple[Row, ...]:
-    if status is None or not status.seal:
+def _seal(runtime: Runtime, status: ServiceStatus | None) -> tuple[Row, ...]:
+    lines = () if status is None else seal_lines(runtime, status)
+    if not lines:
         return ()
-    return (EMPTY, row(ink("dim", "SEAL")), *(row("  ", foreign("", line)) for line in status.seal))
+    return (
+        EMPTY,
+        row(ink("dim", "SEAL "), ink("", runtime.profile)),
+        *(row("  ", foreign("", line)) for line in lines),
+    )
 
 
 def _stats(subject: Subject, width: int) -> tuple[Row, ...]:
@@ -204,11 +220,16 @@ def _persistence(facts: StoreFacts) -> tuple[Row, ...]:
 def _config(subject: Subject, width: int) -> tuple[Row, ...]:
     del width
     config = subject.view.record.config
+    runtime = parse(config.entity)
     return (
         row(_label("MEMORY", 13), ink("", f"{config.memory_limit} bytes ({format_size(config.memory_limit)})")),
         row(_label("TIMEOUT", 13), ink("", f"{config.timeout:g} s for one input")),
         row(_label("COMPRESSION", 13), ink("", config.compression)),
-        row(_label("ENTITY", 13), foreign("", config.entity)),
+        row(_label("ENTITY", 13), foreign("", runtime.shown)),
+        *(
+            row(_label("" if number else "OPTIONS", 13), foreign("", f"{name}={held}"))
+            for number, (name, held) in enumerate(runtime.effective)
+        ),
         row(_label("NAME", 13), foreign("dim", config.name or "-")),
         row(_label("QUEUE", 13), ink("", f"{INPUT_QUEUE_DEPTH} inputs")),
         row(_label("INPUT", 13), ink("", f"{MAX_INPUT_SIZE} bytes")),

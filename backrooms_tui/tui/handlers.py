@@ -18,7 +18,7 @@ from .desk import Desk
 from .figures import page_rows
 from .rooms_model import ORDERS
 from .rows import Row, ink, row
-from .screen import ConsoleScreen
+from .screen import FAR, ConsoleScreen
 from .verbs import Verbs
 
 if TYPE_CHECKING:
@@ -33,9 +33,11 @@ _BY_STATE = {
     "room.recover": Verb.RECOVER,
 }
 """Actions that the state of a room may not allow."""
-_CHANGING = frozenset({*_BY_STATE, *("room.create", "room.backup", "room.restore", "room.compact", "room.batch")})
+_CHANGING = frozenset(
+    {*_BY_STATE, *("room.create", "room.interrupt", "room.backup", "room.restore", "room.compact", "room.batch")}
+)
 """Actions that a console does not offer that only looks."""
-_OF_ROOMS = frozenset({*_BY_STATE, "room.export", "room.backup", "room.compact", "room.compare"})
+_OF_ROOMS = frozenset({*_BY_STATE, "room.interrupt", "room.export", "room.backup", "room.compact", "room.compare"})
 
 
 class Handlers:
@@ -59,6 +61,7 @@ class Handlers:
             "room.enter": lambda: verbs.enter(desk.rooms.cursor),
             "room.peek": verbs.pin,
             "room.create": verbs.create,
+            "room.interrupt": self._interrupt,
             "room.suspend": lambda: verbs.suspend(self.targets()),
             "room.resume": lambda: verbs.resume(self.targets()),
             "room.leave": lambda: verbs.leave(desk.tabs.shown),
@@ -135,6 +138,7 @@ class Handlers:
     def figures(self) -> None:
         """Turn the page of the figures, or lay them over a screen that has no room for their pane."""
         if self._screen.figures_frame.display:
+            self._screen.figures.shift(-FAR)
             self._desk.turn_page()
             return
         from .dialogs.overlay import Figures
@@ -167,6 +171,14 @@ class Handlers:
         else:
             screen.show_pane(Focus.ROOMS)
 
+    def _interrupt(self) -> None:
+        """In the list the marked rooms or the one under the cursor, everywhere else the shown one, marks or not."""
+        shown = self._desk.tabs.shown
+        if shown is None or self._screen.focus_kind() is Focus.ROOMS:
+            self._verbs.interrupt(self.targets())
+        else:
+            self._verbs.interrupt((shown,))
+
     def _compare(self) -> None:
         from .looking import comparable, compare_rooms
 
@@ -194,17 +206,13 @@ class Handlers:
             return "NO ROOM"
         if action_id in _CHANGING and self._desk.attachment.read_only:
             return "READ-ONLY"
-        verb = _BY_STATE.get(action_id)
-        if verb is None:
-            return ""
         views = [view for room_id in targets if (view := self._desk.rooms.view(room_id)) is not None]
-        return (
-            ""
-            if any(allowed(view.record.state, verb) for view in views)
-            else f"IS {views[0].record.state}"
-            if views
-            else ""
-        )
+        if action_id == "room.interrupt":
+            return "" if any(view.running is not None for view in views) else "NOTHING RUNS"
+        verb = _BY_STATE.get(action_id)
+        if verb is None or not views or any(allowed(view.record.state, verb) for view in views):
+            return ""
+        return f"IS {views[0].record.state}"
 
     def _sort(self, name: str | None) -> None:
         if name is None:
@@ -227,23 +235,45 @@ class Handlers:
         return handler
 
     def _moves(self) -> dict[str, Handler]:
-        log, rooms, browser = self._screen.log_view, self._desk.rooms, self._screen.browser
-        pairs: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
-            "up": (partial(rooms.move, -1), log.action_line_up),
-            "down": (partial(rooms.move, 1), log.action_line_down),
-            "page-up": (lambda: rooms.move(-browser.page), log.action_page_up),
-            "page-down": (lambda: rooms.move(browser.page), log.action_page_down),
-            "top": (partial(rooms.go, 0), log.action_home),
-            "bottom": (partial(rooms.go, -1), log.action_end),
-            "left": (lambda: None, partial(log.action_scroll_sideways, -1)),
-            "right": (lambda: None, partial(log.action_scroll_sideways, 1)),
+        """What the keys of moving do in the list, in the output and in the figures."""
+        log, rooms, browser, figures = (
+            self._screen.log_view,
+            self._desk.rooms,
+            self._screen.browser,
+            self._screen.figures,
+        )
+        moves: dict[str, tuple[Callable[[], object], ...]] = {
+            "up": (partial(rooms.move, -1), log.action_line_up, partial(figures.shift, -1)),
+            "down": (partial(rooms.move, 1), log.action_line_down, partial(figures.shift, 1)),
+            "page-up": (
+                lambda: rooms.move(-browser.page),
+                log.action_page_up,
+                lambda: figures.shift(-figures.size.height),
+            ),
+            "page-down": (
+                lambda: rooms.move(browser.page),
+                log.action_page_down,
+                lambda: figures.shift(figures.size.height),
+            ),
+            "top": (partial(rooms.go, 0), log.action_home, partial(figures.shift, -FAR)),
+            "bottom": (partial(rooms.go, -1), log.action_end, partial(figures.shift, FAR)),
+            "left": (_nothing, partial(log.action_scroll_sideways, -1), _nothing),
+            "right": (_nothing, partial(log.action_scroll_sideways, 1), _nothing),
         }
-        return {f"move.{name}": partial(self._move, *pair) for name, pair in pairs.items()}
+        return {f"move.{name}": partial(self._move, *three) for name, three in moves.items()}
 
-    def _move(self, in_rooms: Callable[[], object], in_log: Callable[[], object]) -> None:
+    def _move(
+        self, in_rooms: Callable[[], object], in_log: Callable[[], object], in_figures: Callable[[], object]
+    ) -> None:
         kind = self._screen.focus_kind()
         if kind is Focus.ROOMS:
             in_rooms()
             self._desk.peek()
         elif kind is Focus.OUTPUT:
             in_log()
+        elif kind is Focus.FIGURES:
+            in_figures()
+
+
+def _nothing() -> None:
+    """A key that means nothing here."""

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable
 
 from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.states import RoomState
-from backrooms_tui.model.value import value
-from backrooms_tui.model.views import RoomView
+from backrooms_tui.model.value import changed, value
+from backrooms_tui.model.views import RoomView, RunningTurn
 
 from .room_filter import RoomFilter
 
@@ -111,6 +111,12 @@ class RoomsModel:
         self._views = {view.record.id: view for view in views}
         self._marks.intersection_update(self._views)
         self.reorder()
+
+    def at_work(self, room_id: RoomId, turn: RunningTurn | None) -> None:
+        """Note which input a room's entity works on, until the room is read anew."""
+        view = self._views.get(room_id)
+        if view is not None:
+            self._views[room_id] = changed(view, running=turn)
 
     def put(self, view: RoomView) -> None:
         """Take new figures of one room. A known row keeps its place; a new one is placed by the order."""
@@ -226,3 +232,8 @@ class RoomsModel:
             self._cursor = None
             return
         self._cursor = self._visible[min(max(row, 0), len(self._visible) - 1)]
+
+
+def healed(before: RoomView | None, after: RoomView | None) -> bool:
+    """Whether a room was CORRUPTED and is not any more."""
+    return before is not None and before.record.damage is not None and after is not None and after.record.damage is None

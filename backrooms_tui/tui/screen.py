@@ -31,8 +31,30 @@ if TYPE_CHECKING:
     from .input.drafts import Drafts
 
 
+FAR = 1 << 30
+"""More rows than there are."""
+
+
 class FiguresPane(RowsPane, can_focus=True):
-    """INSPECT, STATS, CONFIG, MEMORY."""
+    """INSPECT, STATS, CONFIG, MEMORY: often more rows than there is room for."""
+
+    _top = 0
+
+    def row(self, y: int) -> Row:
+        return super().row(self._top + y)
+
+    def shift(self, by: int) -> None:
+        """Move by so many rows, as far as there are any."""
+        top = max(0, min(self._top + by, len(self._rows) - self.size.height))
+        if top != self._top:
+            self._top = top
+            self.refresh()
+
+    def show(self, rows: tuple[Row, ...]) -> None:
+        super().show(rows)
+        if self._top:  # lines are repainted by their number among the rows
+            self.shift(0)
+            self.refresh()
 
 
 class DamagePane(RowsPane, can_focus=True):

@@ -6,19 +6,23 @@ from collections.abc import Callable
 
 from textual.timer import Timer
 
+from backrooms_tui.model.runtimes import parse
 from backrooms_tui.model.units import NS
-from backrooms_tui.model.views import RunningTurn
+from backrooms_tui.model.views import RoomView, RunningTurn
 
 from .screen import ConsoleScreen
 
 
 class TurnClock:
-    """Used on the loop only. `clock` gives nanoseconds since the epoch."""
+    """Used on the loop only. `clock` gives nanoseconds since the epoch, `look` has the shown room read anew."""
 
-    def __init__(self, screen: ConsoleScreen, clock: Callable[[], int]) -> None:
+    def __init__(self, screen: ConsoleScreen, clock: Callable[[], int], look: Callable[[], None]) -> None:
         self._screen = screen
         self._clock = clock
+        self._look = look
         self._turn: RunningTurn | None = None
+        self._calls = False
+        """Whether the room makes calls, for which its time stands still."""
         self._timer: Timer | None = None
 
     def show(self, turn: RunningTurn | None) -> None:
@@ -30,7 +34,16 @@ class TurnClock:
         if turn is None and self._screen.input_box is not None:
             self._screen.input_box.set_processing(None)
 
+    def learn(self, view: RoomView | None) -> None:
+        """Take what was read of the shown room; of a turn that is not the running one any more, nothing."""
+        self._calls = view is not None and bool(parse(view.record.config.entity).calls)
+        turn = None if view is None else view.running
+        if turn is not None and self._turn is not None and turn.seq == self._turn.seq:
+            self._turn = turn
+
     def _tick(self) -> None:
         box, turn = self._screen.input_box, self._turn
         if box is not None and turn is not None:
-            box.set_processing((self._clock() - turn.started_at) / NS, turn.timeout)
+            box.set_processing((self._clock() - turn.started_at) / NS, turn.timeout, turn.waits_for)
+            if self._calls:
+                self._look()

@@ -13,7 +13,7 @@ from backrooms_tui.model.errors import BackroomsError, ConnectionLost, RoomCorru
 from backrooms_tui.model.ids import RoomId, short
 from backrooms_tui.model.room import RoomConfig
 from backrooms_tui.model.states import Verb, allowed
-from backrooms_tui.model.views import RoomView
+from backrooms_tui.model.views import RoomView, TurnResult
 from backrooms_tui.service import RoomService
 
 from .actions import Focus
@@ -103,6 +103,17 @@ class Verbs:
             self._screen.app.push_screen(CreateRoom(self._defaults), self._create)
         else:
             self._create(config)
+
+    def interrupt(self, rooms: Sequence[RoomId]) -> None:
+        """INTERRUPT the running inputs; what was said so far stays. Again: an entity that takes its time is killed."""
+        for view in self._views(rooms):
+            room_id = view.record.id
+            self._note_command("interrupt", room_id)
+            call = partial(self._service.interrupt, room_id, by=self._operator)
+            self._calls.run(call, partial(self._interrupted, room_id), partial(self._refused_for, room_id))
+
+    def _interrupted(self, room_id: RoomId, result: TurnResult) -> None:
+        self._desk.say(f"INPUT {result.seq}: {result.outcome} AFTER {result.latency:.3f}s", room_id=room_id)
 
     def suspend(self, rooms: Sequence[RoomId]) -> None:
         self._each(rooms, Verb.SUSPEND, lambda room_id: self._service.suspend(room_id, by=self._operator))

@@ -62,14 +62,31 @@ def test_a_line_that_cannot_be_meant_is_refused(line: str) -> None:
 
 def test_what_create_does_not_name_is_as_configured() -> None:
     command = parse_command("create --memory-limit 256M")
-    config = room_config(command.options, RoomConfig(timeout=12, compression="lz4"))
+    config = room_config(command, RoomConfig(timeout=12, compression="lz4"))
     assert config == RoomConfig(memory_limit=256 * 1024 * 1024, timeout=12, compression="lz4")
+
+
+def test_create_takes_any_entity_with_its_options_and_writes_them_for_a_shell() -> None:
+    command = parse_command("create --entity 'command:bc -q' --entity-option mode=exit --entity-option children=yes")
+    assert room_config(command, RoomConfig()).entity == "command?children=yes&mode=exit:bc -q"
+    assert equivalent(command) == (
+        "room.exe create --entity 'command:bc -q' --entity-option mode=exit --entity-option children=yes"
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["create --entity bash", "create --entity command:bc --entity-option x=1", "create --entity-option mode=exit"],
+)
+def test_an_entity_that_cannot_be_meant_is_refused(line: str) -> None:
+    with pytest.raises(UsageError, match="ENTITY"):
+        room_config(parse_command(line), RoomConfig())
 
 
 @pytest.mark.parametrize("option", ["--memory-limit 1K", "--timeout 1e9", "--compression brotli"])
 def test_create_keeps_the_bounds_of_a_room(option: str) -> None:
     with pytest.raises(UsageError):
-        room_config(parse_command(f"create {option}").options, RoomConfig())
+        room_config(parse_command(f"create {option}"), RoomConfig())
 
 
 def test_a_verb_is_completed_when_only_one_begins_so() -> None:

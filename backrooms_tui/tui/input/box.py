@@ -62,7 +62,7 @@ class InputBox(Frame):
         """Given by the app, which loads and saves them."""
         self._room_id: RoomId | None = None
         self._queue = 0
-        self._processing: tuple[float, float] | None = None
+        self._processing: tuple[float, float, str | None] | None = None
         self._blocked: str | None = None
         self._message: str | None = None
         self._recall: Recall | None = None
@@ -123,9 +123,11 @@ class InputBox(Frame):
             self._queue = depth
             self._draw()
 
-    def set_processing(self, seconds: float | None, timeout: float = 0.0) -> None:
-        """Seconds for which the entity has been at work, of how many; None when it is not."""
-        now = None if seconds is None else (round(seconds, 1), timeout)
+    def set_processing(self, seconds: float | None, timeout: float = 0.0, waits_for: str | None = None) -> None:
+        """Seconds for which the entity has been at work, of how many; None when it is not. `waits_for` is a call of
+        the host, during which its time stands still.
+        """
+        now = None if seconds is None else (round(seconds, 1), timeout, waits_for)
         if now != self._processing:
             self._processing = now
             self._draw()
@@ -290,7 +292,10 @@ class InputBox(Frame):
         size = len(self.editor.text.encode("utf-8", "surrogatepass"))
         parts = [ink("error" if size > MAX_INPUT_SIZE else "dim", f"{size} B / {MAX_INPUT_SIZE}")]
         if self._processing is not None:
-            parts.append(ink("accent", f"   ENTITY PROCESSING {self._processing[0]:.1f}s / {self._processing[1]:g}s"))
+            seconds, timeout, waits_for = self._processing
+            parts.append(ink("accent", f"   ENTITY PROCESSING {seconds:.1f}s / {timeout:g}s"))
+            if waits_for is not None:
+                parts.append(foreign("accent", f"  PAUSED: CALL {waits_for}"))
         if self._blocked is not None:
             parts.append(foreign("error", f"   {self._blocked}"))
         return row(" ", *parts, ink("dim", "   ctrl+j newline"))
