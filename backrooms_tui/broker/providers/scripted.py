@@ -34,7 +34,7 @@ from . import Asked, Piece, ToolPart, Usage
 WORDS_PER_SECOND = 50
 LONGEST_WAIT = 3600.0
 MOST_LINES = 10_000
-STORY = " ".join(
+STORY = "\n".join(
     f"In room {n} there was nothing but a terminal, and what was typed into it stayed. Somebody had asked it {n} times"
     f" what lies behind the door, and {n} times it had answered truthfully: room {n + 1}."
     for n in range(1, 41)
