@@ -72,7 +72,7 @@ class CommandProcess(Mortal):
         self._unsent = bytearray()
         self._refusal = bytearray()
         self._with_children = Profile.CHILDREN in Profile.of(spec.runtime)
-        self._watcher = Watcher(spec.memory_limit)
+        self._watcher = Watcher(spec.memory_limit, children=self._with_children)
         self._next_watch = 0.0
         self._ticker = Ticker()
         try:

@@ -55,7 +55,7 @@ def look(pid: int, pipe: str) -> Seen | None:
                     return None
                 reads = reads or _for_input(process, call, pipe)
                 found.append((int(task), call))
-                waiting += _children(process, task)
+                waiting += children_of(process, task)
                 if len(found) > _MAX_TASKS:
                     return None
     except OSError:  # somebody is just gone; or may not be looked at, see can_look
@@ -63,27 +63,16 @@ def look(pid: int, pipe: str) -> Seen | None:
     return tuple(found) if reads else None
 
 
-def family_of(pid: int) -> list[int]:
-    """A process and all that descend from it; whoever is gone meanwhile is not among them."""
-    found = [pid]
-    for process in found:
-        try:
-            for task in os.listdir(f"/proc/{process}/task"):  # noqa: PTH208
-                found += _children(process, task)
-        except OSError:
-            pass
-    return found
-
-
 def pipe_of(descriptor: int) -> str:
     """What a link to a pipe says, wherever it is open."""
     return f"pipe:[{os.fstat(descriptor).st_ino}]"
 
 
-def _children(process: int, task: str) -> list[int]:
+def children_of(process: int, task: str) -> list[int]:
+    """Whom a task has started; nobody where the kernel keeps no such lists. Raises OSError when it is gone."""
     try:
         return [int(word) for word in read_proc(f"/proc/{process}/task/{task}/children").split()]
-    except FileNotFoundError:  # a kernel without such lists, where no room may have children
+    except FileNotFoundError:  # without the lists no room may have children
         return []
 
 

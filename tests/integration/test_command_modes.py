@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import signal
+from pathlib import Path
 
 import pytest
 from command_rooms import CommandRoom, inhabited, script
@@ -62,8 +63,7 @@ def test_a_signal_is_told_as_a_death(host):
 
 def test_nothing_runs_until_the_input_comes(host):
     with inhabited(host, "command?mode=exit:cat") as room:
-        with open(f"/proc/{room.process.pid}/cmdline", "rb") as cmdline:
-            assert b"cat" not in cmdline.read()
+        assert b"cat" not in Path(f"/proc/{room.process.pid}/cmdline").read_bytes()
         assert room.lines("now") == ["now"]
 
 

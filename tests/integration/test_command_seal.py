@@ -68,6 +68,8 @@ PROCESSES = {
 ATTEMPTS = {f"{group}: {name}": code for group, all_of in (("files", FILES), ("network", NETWORK), ("processes", PROCESSES)) for name, code in all_of.items()}  # fmt: skip
 UNPROVEN = {"processes: a new session", "processes: raise its limits", "network: io_uring"}
 """Attempts that need not succeed outside: a leader has its session, and limits and kernels differ."""
+MADE_OF_CHILDREN = {"processes: fork", "processes: run a program", "processes: signal to everybody"}
+"""What may be had with children; everybody is then everybody in the room, and the kernel does not say that it is."""
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +110,7 @@ def test_a_program_does_not_get_out(host, outside, name):
     need(f"command:{PERL}")
     code = filled(ATTEMPTS[name], outside)
     user = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
-    free = subprocess.run([PERL, "-e", code], capture_output=True, text=True, **user)
+    free = subprocess.run([PERL, "-e", code], check=False, capture_output=True, text=True, **user)
     assert name in UNPROVEN or (free.returncode == 0 and free.stdout), free.stderr
     Path(outside["FOLDER"], "new").unlink(missing_ok=True)
     for made in ("link", "folder", "spare"):
@@ -120,6 +122,25 @@ def test_a_program_does_not_get_out(host, outside, name):
         frames = room.turn("go")
         assert not any(isinstance(frame, Output) for frame in frames), frames
         assert isinstance(frames[-1], Fail), frames
+
+
+WITH_CHILDREN = [name for name in ATTEMPTS if name.startswith("processes") and name not in MADE_OF_CHILDREN]
+
+
+@pytest.mark.parametrize("name", WITH_CHILDREN)
+def test_a_program_that_may_have_children_does_not_get_out_either(host, outside, name):
+    code = filled(ATTEMPTS[name], outside)
+    with inhabited(host, f"command?mode=exit&children=yes&threads=yes:{PERL} -e {shlex.quote(code)}") as room:
+        frames = room.turn("go")
+        assert not any(isinstance(frame, Output) for frame in frames), frames
+
+
+def test_a_signal_to_everybody_reaches_nobody_outside(host, outside):
+    with inhabited(host, "command:cat") as neighbour:
+        with inhabited(host, f"command?mode=exit&children=yes:{PERL} -e 'kill KILL => -1; print qq(done)'") as room:
+            assert room.lines("go") == ["done"]
+        assert neighbour.lines("well") == ["well"]
+        os.kill(int(outside["OUTSIDE"]), 0)
 
 
 def test_a_program_may_read_what_the_system_is_made_of(host):
@@ -185,6 +206,24 @@ def test_shared_memory_counts_and_is_seen_within_a_moment(host, tmp_path):
     with inhabited(host, f"command:/usr/bin/python3 {script(tmp_path, SHARED)}", memory=64 * MIB) as room:
         frames = room.turn("go")
         assert isinstance(frames[-1], Violation), frames
+        assert frames[-1].code == "MEMORY_EXCEEDED"
+
+
+ORPHANS = """
+use POSIX;
+$| = 1;
+while (<STDIN>) {
+    for (1..4) { if (!fork) { if (!fork) { $x = 'x' x 20_000_000; sleep 1000 } exit } wait }
+    print "left\\n";
+}
+"""
+
+
+def test_the_memory_of_those_who_lost_their_parents_counts_too(host, tmp_path):
+    line = f"command?children=yes:{PERL} {script(tmp_path, ORPHANS)}"
+    with inhabited(host, line, memory=64 * MIB) as room:
+        room.lines("go")
+        frames = room.frames_until(lambda f: isinstance(f, Violation))
         assert frames[-1].code == "MEMORY_EXCEEDED"
 
 
