@@ -30,6 +30,8 @@ from .worker import Worker
 
 MAX_OPEN = 64
 """Calls of one turn at once."""
+MAX_ASKED = 4096
+"""Calls for one input, also refused ones: asked without end, they keep the thread from the rooms beside it."""
 UNSTORABLE = CallResult(ok=False, error="ANSWER_UNSTORABLE: it cannot be kept in memory")
 _CANCELLED = CallResult(ok=False, error=CANCELLED, interrupted=True)
 
@@ -96,6 +98,8 @@ class Calls:
             return "call: an id that was used before"
         if len(desk.open) >= MAX_OPEN:
             return f"call: more than {MAX_OPEN} at once"
+        if len(desk.seen) >= MAX_ASKED:
+            return f"call: more than {MAX_ASKED} for one input"
         desk.seen.add(call.id)
         one = desk.open[call.id] = Open(room, turn, desk, call, journal.digest(call), time.monotonic())
         if len(desk.open) == 1:

@@ -12,6 +12,7 @@ from backrooms_tui.config.settings import PersistenceSettings, Settings
 from backrooms_tui.model.entries import Outcome
 from backrooms_tui.model.room import RoomConfig
 from backrooms_tui.service import OwnerService
+from backrooms_tui.supervisor.calls import MAX_ASKED
 from backrooms_tui.supervisor.room import RESULT_CHARACTERS_KEPT
 
 SAYS_MUCH = """
@@ -21,6 +22,15 @@ class Talker(Entity):
     def on_input(self, text):
         for _ in range(20):
             self.output("x" * 10_000)
+"""
+CALLS_WITHOUT_END = """
+import os
+from backrooms_tui.entity.base import Entity
+
+class Caller(Entity):
+    def on_input(self, text):
+        for number in range(70_000):
+            os.write(3, b'{"type":"call","id":"%d","name":"model","args":{}}\\n' % number)
 """
 
 
@@ -55,3 +65,15 @@ def test_a_large_result_is_put_together_from_memory_and_not_kept(service: OwnerS
     kept = service._registry.loaded(room).results  # type: ignore[attr-defined]
     assert receipt.seq not in kept
     assert service.wait(receipt, 30) == result
+
+
+def test_calls_without_end_are_a_violation_though_each_of_them_is_refused(
+    service: OwnerService, tmp_path: Path
+) -> None:
+    source = tmp_path / "caller.py"
+    source.write_text(CALLS_WITHOUT_END)
+    room = service.create(RoomConfig(entity=f"python:{source}")).record.id
+    result = service.wait(service.submit(room, b"go", source="test"), 30)
+    assert result is not None
+    assert result.outcome == Outcome.VIOLATION
+    assert f"more than {MAX_ASKED} for one input" in result.entries[-1].content
