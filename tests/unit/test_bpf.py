@@ -1,4 +1,4 @@
-"""The seccomp filter, judged by an interpreter of classic BPF: no kernel is needed to see what it decides."""
+"""The seccomp filter of hermetic rooms, call by call."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import mmap
 import struct
 
 import pytest
+from bpf_machine import run
 
 from backrooms_tui.entity import bpf, landlock
 from backrooms_tui.entity.syscalls import ALLOWED, CONDITIONAL
@@ -17,26 +18,7 @@ PERM = bpf.RET_ERRNO | errno.EPERM
 
 
 def judge(number: int, *arguments: int, arch: int = bpf.ARCH_X86_64) -> int:
-    """Run the program as the kernel would over struct seccomp_data."""
-    data = struct.pack("<IIQ6Q", number, arch, 0, *(a & 2**64 - 1 for a in (*arguments, *[0] * (6 - len(arguments)))))
-    code = list(struct.iter_unpack("<HBBI", bpf.program(PID)))
-    at = accumulator = 0
-    while True:
-        operation, if_true, if_false, operand = code[at]
-        at += 1
-        match operation:
-            case 0x20:
-                (accumulator,) = struct.unpack_from("<I", data, operand)
-            case 0x15:
-                at += if_true if accumulator == operand else if_false
-            case 0x35:
-                at += if_true if accumulator >= operand else if_false
-            case 0x45:
-                at += if_true if accumulator & operand else if_false
-            case 0x06:
-                return operand
-            case _:
-                raise AssertionError(f"unknown operation {operation:#x}")
+    return run(bpf.program(PID), number, *arguments, arch=arch)
 
 
 @pytest.mark.parametrize("name", ALLOWED)
