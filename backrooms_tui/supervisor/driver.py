@@ -116,6 +116,9 @@ class Driver:
             self._discard(room, waiting)
         elif wanted and room.process is None:
             self._processes.spawn(room)
+        elif waiting is not None and room.ready and self._engine.living.overstays(room):
+            self._processes.part(room)
+            self._processes.spawn(room)  # behind those that wait
         elif (
             waiting is not None
             and room.ready

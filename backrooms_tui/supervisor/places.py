@@ -7,12 +7,16 @@ it any more; then it goes to the next. Nobody overtakes, and no place is forgott
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 
 from backrooms_tui.model.ids import RoomId
 
 from .room import LiveRoom
+
+LONGEST_STAY = 1.0
+"""Seconds after which a room that always has another input gives its place up between two of them, if others wait."""
 
 Retry = Callable[[], None]
 """Has a room try again and then calls `release` for it; any thread."""
@@ -87,7 +91,8 @@ class Living:
     """The rooms that have a process, the least recently used first: never more than the limit. Thread-safe.
 
     A room that wants one when all are taken has the least recently used idle one go cold; while all are busy, and a
-    room with an input is, it waits until one is not. A cold start costs 5-10 ms.
+    room with an input is, it waits until one is not, or until one has been busy for LONGEST_STAY. A cold start costs
+    5-10 ms.
     """
 
     def __init__(self, limit: int) -> None:
@@ -123,6 +128,10 @@ class Living:
             there = self._rooms.pop(room.id, None) is not None
         if there:
             self.places.give()
+
+    def overstays(self, room: LiveRoom) -> bool:
+        """Whether a room has had its process for long enough while others wait for theirs."""
+        return self.places.waiting > 0 and time.monotonic_ns() - room.born > LONGEST_STAY * 1e9
 
     def stays(self, room: LiveRoom) -> None:
         """A room that was to be retired has become busy: another one has to go."""
