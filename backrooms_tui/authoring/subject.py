@@ -137,8 +137,9 @@ class Subject:
         """What it goes on to say; a violation, or its death, becomes the ending."""
         later = self._listen(lambda frame: isinstance(frame, Violation), seconds)
         heard.frames += later.frames
-        if isinstance(later.ending, Violation) or (later.ending is not None and not self.process.one_shot):
-            heard.ending = later.ending
+        broken = next((frame for frame in heard.frames if isinstance(frame, Violation)), None)
+        if broken is not None or (later.ending is not None and not self.process.one_shot):
+            heard.ending = broken or later.ending
 
     def _commit(self, frames: list[Frame]) -> None:
         for frame in frames:

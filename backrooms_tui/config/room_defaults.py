@@ -39,9 +39,17 @@ def entity_line(default: str, asked: str | None, options: Iterable[str] = ()) ->
     runtime = parse(default if asked is None else asked).with_options(options)
     if runtime.kind == PYTHON and (".py" in runtime.target or "/" in runtime.target):
         runtime = changed(runtime, target=_absolute(runtime.target))
-    elif runtime.kind == COMMAND and not runtime.argv[0].startswith("/") and "/" in runtime.argv[0]:
-        runtime = changed(runtime, target=shlex.join((_absolute(runtime.argv[0]), *runtime.argv[1:])))
+    elif runtime.kind == COMMAND:
+        program, *words = runtime.argv
+        program = _absolute(program) if "/" in program else program
+        argv = (program, *(_absolute(word) if _is_there(word) else word for word in words))
+        runtime = runtime if argv == runtime.argv else changed(runtime, target=shlex.join(argv))
     return parse(runtime.text).text
+
+
+def _is_there(word: str) -> bool:
+    """Whether a word of a command line is a path of something, like that of a script: others are no business of ours."""
+    return "/" in word and os.path.exists(os.path.expanduser(word))  # noqa: PTH110, PTH111
 
 
 def _absolute(path: str) -> str:

@@ -22,6 +22,8 @@ def in_a_directory(tmp_path, monkeypatch):
         ("python:package.module:Class", "python:package.module:Class"),
         ("command:./talk -v 'a b'", "command:{}/here/talk -v 'a b'"),
         ("command:bc -q ./file", "command:bc -q ./file"),
+        ("command:bc -q ../here", "command:bc -q {}/here"),
+        ("command:sed s/here/there/ here", "command:sed s/here/there/ here"),
         ("reference", "reference"),
     ],
 )
