@@ -48,7 +48,7 @@ def entity_line(default: str, asked: str | None, options: Iterable[str] = ()) ->
 
 
 def _is_there(word: str) -> bool:
-    """Whether a word of a command line is a path of something, like that of a script: others are no business of ours."""
+    """Whether a word of a command line is the path of something, as that of a script is."""
     return "/" in word and os.path.exists(os.path.expanduser(word))  # noqa: PTH110, PTH111
 
 
