@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from operator import attrgetter
-from urllib.parse import urlsplit, urlunsplit
 
 from .settings import Settings
-from .values import HIDDEN, schema
+from .values import HIDDEN, schema, without_credentials
 
 
 def differences(before: Settings, after: Settings) -> dict[str, str]:
@@ -19,11 +18,3 @@ def differences(before: Settings, after: Settings) -> dict[str, str]:
             shown = f"{without_credentials(old)} -> {without_credentials(new)}"
             found[name] = f"{name}: {'***' if name in HIDDEN else shown}"
     return found
-
-
-def without_credentials(held: object) -> object:
-    """An address without the name and password in it; anything else as it is."""
-    if not (isinstance(held, str) and "://" in held):
-        return held
-    parts = urlsplit(held)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

@@ -61,7 +61,17 @@ def settings_in_force(settings: Settings) -> tuple[Given, ...]:
 
 def _shown(name: str, settings: Settings) -> Any:
     held = attrgetter(name)(settings)
-    return "***" if name in HIDDEN and held is not None else held
+    return "***" if name in HIDDEN and held is not None else without_credentials(held)
+
+
+def without_credentials(held: object) -> object:
+    """An address without the name and password in it; anything else as it is."""
+    if not (isinstance(held, str) and "://" in held):
+        return held
+    from urllib.parse import urlsplit, urlunsplit  # only who shows settings needs it
+
+    parts = urlsplit(held)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def _leaves(section: Any, prefix: str) -> Iterator[tuple[str, Setting]]:

@@ -21,7 +21,15 @@ LIVE = frozenset(
         "metrics.path",
     }
 )
-OF_CLIENTS = frozenset({"daemon.enabled", "limits.entity_timeout", "limits.max_room_memory", "persistence.compression"})
+OF_CLIENTS = frozenset(
+    {
+        "daemon.enabled",
+        "entity.default",
+        "limits.entity_timeout",
+        "limits.max_room_memory",
+        "persistence.compression",
+    }
+)
 
 
 def in_force(before: Settings, after: Settings) -> Settings:
@@ -40,5 +48,12 @@ def in_force(before: Settings, after: Settings) -> Settings:
         max_room_memory=after.limits.max_room_memory,
     )
     persistence = changed(before.persistence, compression=after.persistence.compression)
-    merged: Settings = changed(after, daemon=daemon, limits=limits, persistence=persistence, entity=before.entity)
+    merged: Settings = changed(
+        after,
+        daemon=daemon,
+        limits=limits,
+        persistence=persistence,
+        entity=changed(before.entity, default=after.entity.default),
+        model=before.model,  # answers that are being given came from there; only the key is read for each call
+    )
     return merged

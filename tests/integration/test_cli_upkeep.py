@@ -112,14 +112,16 @@ def test_the_doctor_names_what_will_not_do_and_who_owns_the_store(room_exe):
     assert (ended.status, failed) == (1, {"CONFIGURATION", "STORE"})
 
 
-def test_the_configuration_is_shown_with_its_sources_and_without_its_password(room_exe):
+def test_the_configuration_is_shown_with_its_sources_and_without_its_passwords(room_exe):
     config = room_exe.home / ".config/room.exe/config.json"
     config.parent.mkdir(parents=True)
-    config.write_text('{"persistence": {"password": "secret"}, "limits": {"max_rooms": 5}}')
+    model = {"base_url": "https://ann:secret@models.example/v1"}
+    config.write_text(json.dumps({"persistence": {"password": "secret"}, "limits": {"max_rooms": 5}, "model": model}))
     config.chmod(0o600)
     room_exe.environ["ROOM_LOGGING_LEVEL"] = "warn"
     lines = [re.sub(" +", " ", line) for line in room_exe.ok("config", "show", "--verbose")]
     assert f' persistence.password = "***" ({config})' in lines
+    assert f' model.base_url = "https://models.example/v1" ({config})' in lines
     assert f" limits.max_rooms = 5 ({config})" in lines
     assert ' logging.level = "DEBUG" (--verbose)' in lines
     assert " daemon.workers = 4 (default)" in lines

@@ -202,17 +202,32 @@ def test_hup_takes_over_what_can_change_and_names_what_needs_a_restart(room_exe,
     with DaemonExe(room_exe) as daemon:
         room = room_exe.create()
         configuration.write_text(
-            json.dumps({"logging": {"level": "DEBUG"}, "daemon": {"max_connections": 2, "workers": 8}})
+            json.dumps(
+                {
+                    "logging": {"level": "DEBUG"},
+                    "daemon": {"max_connections": 2, "workers": 8},
+                    "entity": {"default": "llm:scripted/echo"},
+                    "model": {"base_url": "https://ann:secret@models.example/v1"},
+                }
+            )
         )
         with closing(connect(daemon.socket)) as service, closing(connect(daemon.socket)):
             daemon.send(signal.SIGHUP)
-            assert daemon.logged("configuration reloaded")["restart"] == 1
+            assert daemon.logged("configuration reloaded")["restart"] == 2
             assert service.room(room).record.id == room
             refused = room_exe.run("list")
             assert refused.err == "ERROR: CONNECTION_DENIED\nMAX: 2 connections\n"
         changed = {line["setting"] for line in daemon.log() if line["message"] == "configuration changed"}
-        assert changed == {"logging.level: INFO -> DEBUG", "daemon.max_connections: 64 -> 2"}
-        assert daemon.logged("configuration needs a restart")["setting"] == "daemon.workers: 4 -> 8"
+        assert changed == {
+            "logging.level: INFO -> DEBUG",
+            "daemon.max_connections: 64 -> 2",
+            "entity.default: reference -> llm:scripted/echo",
+        }
+        waiting = {line["setting"] for line in daemon.log() if line["message"] == "configuration needs a restart"}
+        assert waiting == {
+            "daemon.workers: 4 -> 8",
+            "model.base_url: https://api.openai.com/v1 -> https://models.example/v1",
+        }
         room_exe.say(room, "valid input")
         daemon.logged("entity processed input")
 
