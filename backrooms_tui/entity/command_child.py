@@ -17,7 +17,7 @@ from backrooms_tui.model.value import value
 from . import syscalls
 from .command_seal import Applied, bound_memory, file_rules, seal
 from .profiles import Profile
-from .seal import die_with
+from .seal import NOBODY, die_with
 
 CONTROL = 3
 _RULES = 4
@@ -74,6 +74,8 @@ def _take_channels(channels: tuple[int, int, int, int], rules: int) -> None:
     control, *standard = channels
     for place, descriptor in enumerate(standard):
         os.dup2(descriptor, place)
+        if os.geteuid() == 0:
+            os.fchown(place, NOBODY, NOBODY)  # /dev/stdout is a file, and has to be opened as who it is by then
     os.dup2(control, CONTROL, inheritable=False)
     os.dup2(rules, _RULES, inheritable=False)
     syscalls.call(syscalls.CLOSE_RANGE, _FIRST_FREE, _LAST_DESCRIPTOR, 0)

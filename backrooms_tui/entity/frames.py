@@ -104,8 +104,8 @@ class Done:
 
 @value
 class Violation:
-    """The entity broke the protocol or a bound. `code` is OUTPUT_SIZE_EXCEEDED or PROTOCOL_VIOLATION. It has to be
-    killed; nothing more comes from it.
+    """The entity broke the protocol or a bound. `code` is OUTPUT_SIZE_EXCEEDED, PROTOCOL_VIOLATION or, of a
+    program, MEMORY_EXCEEDED. It has to be killed; nothing more comes from it.
     """
 
     code: str

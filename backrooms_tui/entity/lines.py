@@ -180,10 +180,15 @@ class LinesProcess(CommandProcess):
 
     def _on_death(self, report: ExitReport) -> list[Frame]:
         if not self._ready:
-            said = "".join((*self._last_words, self._out.rest(), self._error.rest()))[-_MAX_LAST_WORDS:]
-            return [Fail("EntityInitFailed", f"IT ENDED BEFORE IT READ ANYTHING: {cause(report)}\n{said}", "")]
+            return [Fail("EntityInitFailed", self._why_not(report), "")]
         rest = (self._out.rest(), self._error.rest())
         return [Output(text) if self._in_turn else Log("stdout", text) for text in rest if text]
+
+    def _why_not(self, report: ExitReport) -> str:
+        """Why it was never ready."""
+        said = "".join((*self._last_words, self._out.rest(), self._error.rest()))[-_MAX_LAST_WORDS:].splitlines()
+        hint = ["mode=exit RUNS A PROGRAM ONCE FOR EACH INPUT"] if report.status == 0 else []
+        return " | ".join(["IT ENDED BEFORE IT READ ANYTHING", cause(report), *hint, *filter(None, said)])
 
 
 def _in_pipe(descriptor: int) -> int:

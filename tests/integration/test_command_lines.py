@@ -85,6 +85,11 @@ def test_an_interpreters_errors_are_part_of_the_answer_and_its_prompts_are_not(h
         assert room.lines("1 + 1") == ["2"]
 
 
+def test_a_program_may_open_its_own_output_by_name(host):
+    with inhabited(host, "command:sh") as room:
+        assert sorted(room.lines("echo out >/dev/stdout; echo error >/dev/stderr")) == ["error", "out"]
+
+
 def test_an_unfinished_last_line_is_output(host):
     with inhabited(host, "command:sh") as room:
         assert room.lines("printf 'no newline'") == ["no newline"]
