@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from served import Served
 
 from backrooms_tui.config.settings import EntitySettings, PersistenceSettings, Settings
 from backrooms_tui.model.entries import EntryType, MemoryEntry, Meta, Outcome
-from backrooms_tui.model.errors import NothingRuns, RoomSuspended
+from backrooms_tui.model.errors import NothingRuns, ReadOnly, RoomSuspended
+from backrooms_tui.model.events import Saying
 from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.room import RoomConfig
 from backrooms_tui.model.views import Receipt, TurnResult
@@ -150,3 +152,115 @@ def test_interrupts_at_any_moment_of_short_turns_harm_nothing(service: RoomServi
     said = [int(line.split()[1]) for result in results for line in lines(result) if line.startswith("Counter")]
     assert all(later - earlier in (0, 1) for earlier, later in pairwise(said))  # 0: said, and not committed
     assert lines(ask(service, room, "what is counter value"))[0] in (f"Counter: {said[-1]}", f"Counter: {said[-1] - 1}")
+
+
+# What entities make of it.
+
+MANNERS = """
+from backrooms_tui.entity.base import Entity, Interrupted
+
+class Manners(Entity):
+    def on_input(self, text):
+        self.state["inputs"] = self.state.get("inputs", 0) + 1
+        while True:
+            try:
+                self.output(f"{text} {self.state['inputs']}")
+                if text == "ask":
+                    return
+                while True:
+                    text.strip()
+            except Interrupted:
+                if text == "obey":
+                    self.output("as you wish")
+                    return
+                if text == "fail":
+                    raise ValueError("what a pity") from None
+"""
+
+
+@pytest.fixture
+def manners(service: RoomService, tmp_path: Path) -> RoomId:
+    file = tmp_path / "manners.py"
+    file.write_text(MANNERS)
+    return service.create(RoomConfig(entity=f"python:{file}")).record.id
+
+
+def test_an_entity_that_returns_commits_its_state(service: RoomService, manners: RoomId) -> None:
+    begin(service, manners, "obey")
+    result = service.interrupt(manners, by=BY)
+    assert (result.outcome, lines(result)) == (Outcome.INTERRUPTED, ["obey 1", "as you wish", "INTERRUPTED"])
+    assert lines(ask(service, manners, "ask")) == ["ask 2"]
+
+
+def test_an_entity_that_fails_of_it_keeps_its_state_and_what_it_said(service: RoomService, manners: RoomId) -> None:
+    begin(service, manners, "fail")
+    result = service.interrupt(manners, by=BY)
+    assert (result.outcome, lines(result)) == (Outcome.INTERRUPTED, ["fail 1", "INTERRUPTED"])
+    assert service.room(manners).record.counters.errors == 0
+    assert lines(ask(service, manners, "ask")) == ["ask 1"]
+
+
+def test_a_deaf_entity_is_killed_after_its_grace(service: RoomService, manners: RoomId) -> None:
+    begin(service, manners, "ignore")
+    result = service.interrupt(manners, by=BY)
+    assert (result.outcome, lines(result)) == (Outcome.INTERRUPTED, ["ignore 1", "ignore 1", "INTERRUPTED"])
+    assert lines(ask(service, manners, "ask")) == ["ask 1"]
+    assert "ENTITY RESTARTED" in [entry.content for entry in memory(service, manners)]
+
+
+def test_a_second_interrupt_kills_at_once(
+    tmp_path: Path, open_service_on: Callable[[Settings], RoomService], until: Until
+) -> None:
+    persistence = PersistenceSettings(path=str(tmp_path / "patient"))
+    service = open_service_on(Settings(persistence=persistence, entity=EntitySettings(interrupt_grace=60)))
+    file = tmp_path / "manners.py"
+    file.write_text(MANNERS)
+    room = service.create(RoomConfig(entity=f"python:{file}", timeout=100)).record.id
+    receipt = begin(service, room, "ignore")
+    first = threading.Thread(target=lambda: service.interrupt(room, by=BY))
+    first.start()
+    until(lambda: not first.is_alive() or interrupted_again(service, room))
+    first.join()
+    result = service.wait(receipt, timeout=10)
+    assert result is not None
+    assert result.outcome == Outcome.INTERRUPTED
+
+
+def interrupted_again(service: RoomService, room: RoomId) -> bool:
+    try:
+        return service.interrupt(room, by=BY).outcome == Outcome.INTERRUPTED
+    except NothingRuns:
+        return True
+
+
+# Over a connection.
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    served = Served(tmp_path)
+    yield served
+    served.close()
+    assert served.faults == []
+
+
+def test_a_client_interrupts_what_another_has_sent_and_both_are_told(served: Served) -> None:
+    mine, theirs = served.connect(), served.connect()
+    room = mine.create(RoomConfig(entity="llm:scripted/script@100000")).record.id
+    watching = theirs.subscribe([room])
+    receipt = mine.submit(room, b"say so far; wait 30", source="test")
+    parts: list[str] = []
+    while "".join(parts) != "so far":
+        parts += [event.text for event in watching.get(10) if isinstance(event, Saying)]
+    assert mine.room(room).running.waits_for == "model"
+    result = theirs.interrupt(room, by=BY)
+    assert lines(result) == ["so far", "INTERRUPTED"]
+    assert mine.wait(receipt, timeout=10) == result
+    with pytest.raises(NothingRuns):
+        theirs.interrupt(room, by=BY)
+
+
+def test_a_session_that_only_looks_interrupts_nothing(served: Served) -> None:
+    looking = served.connect(read_only=True)
+    with pytest.raises(ReadOnly):
+        looking.interrupt(served.room(), by=BY)
