@@ -222,7 +222,7 @@ while (<STDIN>) {
 def test_the_memory_of_those_who_lost_their_parents_counts_too(host, tmp_path):
     line = f"command?children=yes:{PERL} {script(tmp_path, ORPHANS)}"
     with inhabited(host, line, memory=64 * MIB) as room:
-        room.lines("go")
+        room.begin("go")
         frames = room.frames_until(lambda f: isinstance(f, Violation))
         assert frames[-1].code == "MEMORY_EXCEEDED"
 
