@@ -32,6 +32,9 @@ from .statistics import stats_lines, stats_value
 if TYPE_CHECKING:
     from backrooms_tui.service import RoomService
 
+NOT_PROBED = "NOT PROBED: NO ENTITY HAS BEEN STARTED HERE"
+"""A seal is what was measured, never what is meant: before the first entity there is nothing to say."""
+
 
 def inspect(shell: Shell) -> int:
     """A room's metadata, and if asked for its configuration and memory; status 1 when that is damaged."""
@@ -51,9 +54,9 @@ def inspect(shell: Shell) -> int:
         healthy = view.record.state is not RoomState.CORRUPTED
         if healthy:
             shell.say(*runtime_lines(runtime))
-        if healthy and (seal := seal_lines(runtime, service.status())):
-            shell.say(f"SEAL: {runtime.profile}", *(f"  {line}" for line in seal))
-            value["seal"] = [*seal]
+            seal = seal_lines(runtime, service.status())
+            shell.say(f"SEAL: {runtime.profile}", *(f"  {line}" for line in seal or (NOT_PROBED,)))
+            value |= {"seal": [*seal]} if seal else {}
         damages = _show_memory(shell, service, view, value) if options.show_memory else []
         shell.emit(value)
     return 1 if damages else 0
