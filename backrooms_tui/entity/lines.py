@@ -3,8 +3,8 @@
 It needs to know nothing of rooms. Its answer ends when it waits for more input, which the kernel tells (see idle);
 or, where the room says so, with a line that marks the end, or after a silence.
 
-Standard error is part of the answer, as it would be on a terminal, but for a line that is never finished: that is the
-prompt of an interpreter, which would be the end of every answer.
+Standard error is part of the answer, as it would be on a terminal. A prompt is not: no unfinished line of standard
+error is, and of standard output not the one that stood there before the first input.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ class LinesProcess(CommandProcess):
         """When it was last given, or said, something."""
         self._started = 0.0
         self._replayed = False
+        self._prompt = ""
         self._last_words: list[str] = []
         self._late: list[Frame] = []
 
@@ -153,14 +154,15 @@ class LinesProcess(CommandProcess):
     def _finish(self) -> list[Frame]:
         """It waits for its next input."""
         self._seen = None
-        rest, _prompt = self._out.rest(), self._error.rest()
+        rest, _ = self._out.rest(), self._error.rest()
         if self._in_turn:
             self._in_turn = False
-            frames: list[Frame] = [Output(rest)] if rest else []
+            frames: list[Frame] = [Output(rest)] if rest not in ("", self._prompt) else []
             return [*frames, Done(self._seq)]
         frames = [Log("stdout", rest)] if rest and not self._replaying else []
         if not self._replayed:
             self._replayed = True
+            self._prompt = rest
             texts = self._spec.replay() if self._spec.replay is not None else ()
             if texts:
                 self._replay(texts)

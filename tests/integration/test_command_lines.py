@@ -85,6 +85,12 @@ def test_an_interpreters_errors_are_part_of_the_answer_and_its_prompts_are_not(h
         assert room.lines("1 + 1") == ["2"]
 
 
+def test_a_prompt_that_stood_there_before_the_first_input_is_no_answer(host):
+    with inhabited(host, 'command:sh -c \'printf "> "; while read x; do echo $x; printf "> "; done\'') as room:
+        assert room.lines("one") == ["one"]
+        assert room.lines("two\nthree") == ["two", "> three"]
+
+
 def test_a_program_may_open_its_own_output_by_name(host):
     with inhabited(host, "command:sh") as room:
         assert sorted(room.lines("echo out >/dev/stdout; echo error >/dev/stderr")) == ["error", "out"]
