@@ -5,7 +5,6 @@ Which model is asked, and where, is the room's runtime to say and never the enti
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -39,8 +38,10 @@ def asked_of(model: str, args: Mapping[str, Any], granted: Iterable[dict[str, An
 
 
 def size(asked: Asked) -> int:
-    """Characters of what a model is asked."""
-    return sum(len(json.dumps(part, ensure_ascii=False)) for part in (*asked.messages, *asked.tools))
+    """About how many characters a model is asked: what is around the words counts as little as a tokeniser makes it."""
+    words = sum(len(message["content"] or "") for message in asked.messages)
+    calls = (call for message in asked.messages for call in message.get("tool_calls", ()))
+    return words + sum(len(call["arguments"]) for call in calls) + sum(len(str(tool)) for tool in asked.tools)
 
 
 def _invalid(reason: str) -> Unanswered:

@@ -7,7 +7,7 @@ said and did in a turn becomes one key of the state, so that a turn costs its ow
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from backrooms_tui import __version__
@@ -27,7 +27,9 @@ INTERRUPTED = "[interrupted]"
 CUT = "[cut]"
 """The same, at the end of the turn's budget."""
 WINDOW_BYTES = 512 * 1024
-"""Of earlier turns, as JSON: the rest of a frame is for the turn that runs."""
+"""Of earlier turns, as JSON: the rest of a frame is for the turn that runs. More is not kept either."""
+SHORT = 16 * 1024
+"""Characters of question and answer that are kept of a turn which alone is more than that."""
 BYTES_PER_TOKEN = 2
 """Of the turn's budget that earlier turns may fill: half of it, as the broker counts what is asked."""
 _TURN = "turn:"
@@ -128,24 +130,50 @@ class LlmEntity(Entity):
     # What it knows of earlier turns.
 
     def _window(self) -> list[Message]:
-        """The system's words and the earlier turns: as many as are wanted, and fit."""
-        chosen: list[str] = []
-        size, most = 0, min(WINDOW_BYTES, int(self.config["tokens"]) * BYTES_PER_TOKEN)
-        for key in reversed(self._turns()):
-            size += len(self.state[key].encode(errors="replace"))
-            if size > most:
-                break
-            chosen.append(self.state[key])
+        """The system's words and the earlier turns that fit."""
         messages: list[Message] = [{"role": "system", "content": self.config["system"] or SYSTEM}]
-        for turn in reversed(chosen):
-            messages += json.loads(turn)
+        for key in self._newest(min(WINDOW_BYTES, int(self.config["tokens"]) * BYTES_PER_TOKEN)):
+            messages += json.loads(self.state[key])
         return messages
 
-    def _keep(self, turn: Iterable[Message]) -> None:
-        self.state[f"{_TURN}{self.seq}"] = json.dumps([*turn], ensure_ascii=False, separators=(",", ":"))
-        for key in self._turns()[: -int(self.config["window"])]:
-            del self.state[key]
+    def _keep(self, turn: list[Message]) -> None:
+        text = _encoded(turn)
+        if _size(text) > WINDOW_BYTES:
+            text = _encoded(_shortened(turn))
+        self.state[f"{_TURN}{self.seq}"] = text
+        kept = set(self._newest(WINDOW_BYTES)[-int(self.config["window"]) :])
+        for key in self._turns():
+            if key not in kept:
+                del self.state[key]
+
+    def _newest(self, most: int) -> list[str]:
+        """Keys of the newest turns that together have at most so many bytes, oldest first."""
+        chosen: list[str] = []
+        for key in reversed(self._turns()):
+            most -= _size(self.state[key])
+            if most < 0:
+                break
+            chosen.insert(0, key)
+        return chosen
 
     def _turns(self) -> list[str]:
         """Keys of the turns that are kept, oldest first."""
         return sorted((key for key in self.state if key.startswith(_TURN)), key=lambda key: int(key[len(_TURN) :]))
+
+
+def _encoded(turn: list[Message]) -> str:
+    return json.dumps(turn, ensure_ascii=False, separators=(",", ":"))
+
+
+def _size(text: str) -> int:
+    return len(text.encode(errors="replace"))
+
+
+def _shortened(turn: list[Message]) -> list[Message]:
+    """The beginnings of what was asked and of what was said last."""
+    said = [message["content"] for message in turn if message["role"] == "assistant" and message["content"]]
+    parts = {"user": turn[0]["content"], "assistant": said[-1] if said else CUT}
+    return [
+        {"role": role, "content": text if len(text) <= SHORT else f"{text[:SHORT]} {CUT}"}
+        for role, text in parts.items()
+    ]

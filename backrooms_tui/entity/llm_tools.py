@@ -14,6 +14,8 @@ from .base import Entity
 
 DONE = "done"
 MAX_KEY = 128
+MAX_KEPT = 4 * 1024 * 1024
+"""Characters of all that is remembered: a state has its limit, and a model would not know why its turns fail."""
 MAX_TOLD = 200
 """Characters of what an observation says of a tool's use; the whole arguments are in its data."""
 _MEMORY = "memory:"
@@ -73,7 +75,11 @@ def _key(arguments: Mapping[str, Any]) -> str:
 
 
 def _remember(entity: Entity, arguments: Mapping[str, Any]) -> str:
-    entity.state[_key(arguments)] = _text(arguments, "text")
+    key, text = _key(arguments), _text(arguments, "text")
+    others = (held for held in entity.state if held.startswith(_MEMORY) and held != key)
+    if sum(len(held) + len(entity.state[held]) for held in others) + len(key) + len(text) > MAX_KEPT:
+        raise NoTool("the memory is full; what is kept under a key can be replaced by less")
+    entity.state[key] = text
     return "kept"
 
 

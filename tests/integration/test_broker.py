@@ -336,6 +336,14 @@ def test_a_redirect_is_not_followed(server, make_broker):
         assert other.exchanges == []
 
 
+def test_a_servers_cookies_are_not_kept(server, make_broker):
+    server.will(refuses(500, Set_Cookie="visitor=1"))
+    broker = make_broker(retries=1)
+    assert Turn(broker).ask().result().ok
+    assert all("cookie" not in exchange.headers for exchange in server.exchanges)
+    assert len(server.exchanges) == 2
+
+
 @pytest.mark.parametrize(
     "data",
     [b"x" * 65_536, b": still here\n" * 5000, b"data: x\n" * 8000],

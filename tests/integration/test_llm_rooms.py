@@ -25,6 +25,7 @@ from support import eventually
 
 from backrooms_tui import observability
 from backrooms_tui.config.settings import LoggingSettings, ModelSettings, PersistenceSettings, Settings
+from backrooms_tui.entity.llm import SHORT
 from backrooms_tui.model.entries import EntryType, MemoryEntry, Meta, Outcome
 from backrooms_tui.model.errors import UsageError
 from backrooms_tui.model.events import Notice, Saying
@@ -184,6 +185,28 @@ def test_a_window_that_is_too_large_shows_what_fits_the_tokens_and_the_frame(
     assert talk(server) == [
         ("user", "say 2"), ("assistant", "2" * size), ("user", "say 3"), ("assistant", "3" * size), ("user", "last"),
     ]  # fmt: skip
+
+
+def test_of_a_turn_that_is_larger_than_the_window_the_beginning_is_kept(
+    service: RoomService, server: ModelServer
+) -> None:
+    room = make_room(service, "llm?tokens=10000000:openai/some-model")
+    server.will(says("a" * 1_000_000))
+    assert said(ask(service, room, "go")) == ["a" * 1_000_000]
+    ask(service, room, "and?")
+    assert talk(server) == [("user", "go"), ("assistant", "a" * SHORT + " [cut]"), ("user", "and?")]
+
+
+def test_a_memory_that_is_full_is_said_to_be_and_the_room_goes_on(service: RoomService, server: ModelServer) -> None:
+    room = make_room(service, "llm?tokens=10000000:openai/some-model")
+    large = "x" * 64_000
+    for n in range(6):
+        calls = [("remember", {"key": f"{n}-{i}", "text": large}) for i in range(12)]
+        server.will(uses(*calls, part=64_000), says("Kept."))
+        assert said(ask(service, room, "keep")) == ["Kept."]
+    told = [content for role, content in talk(server) if role == "tool"]
+    assert told[-1] == "error: the memory is full; what is kept under a key can be replaced by less"
+    assert said(ask(service, room, "after")) == ["after "]
 
 
 def test_the_window_survives_a_restart_of_the_owner(

@@ -177,6 +177,7 @@ class _Client(httpx2.AsyncClient):
             response = await super().send(request, **options)
         except httpx2.ReadTimeout:
             raise _Refused(TIMEOUT, "") from None
+        self.cookies.clear()  # one room's visit is no business of the next one's
         if response.headers.get("content-encoding", "identity") != "identity":
             await response.aclose()
             raise _Refused(GARBAGE, "COMPRESSED, THOUGH NOT ASKED TO BE")

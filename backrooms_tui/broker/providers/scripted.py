@@ -35,7 +35,7 @@ WORDS_PER_SECOND = 50
 LONGEST_WAIT = 3600.0
 MOST_LINES = 10_000
 STORY = "\n".join(
-    f"In room {n} there was nothing but a terminal, and what was typed into it stayed. Somebody came, and asked what lies"
+    f"In room {n} there was nothing but a terminal, and what was typed into it stayed. Somebody came and asked what is"
     f" behind the door. The terminal was silent for a while; then it answered, truthfully: room {n + 1}."
     for n in range(1, 41)
 )
