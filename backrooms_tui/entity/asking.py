@@ -72,7 +72,7 @@ class Asking:
         finally:
             interrupts.release_quietly()
         result = self._results.pop(call)
-        if cut or result.get("interrupted") or interrupts.pending:
+        if cut or result.get("interrupted") or interrupts.due():
             interrupts.disarm()
             raise Interrupted(result.get("value"))
         if not result["ok"]:
@@ -81,7 +81,7 @@ class Asking:
         return result.get("value")
 
     def _await(self, call: str) -> bool:
-        """Wait for the result of `call`; True when a listener was interrupted, after which none is called any more.
+        """Wait for the result of `call`; True when the turn is interrupted, after which no listener is called any more.
 
         A listener may make calls of its own: what comes for others is kept for them.
         """
@@ -91,7 +91,9 @@ class Asking:
             if frame is None:
                 raise SystemExit(0)  # the host is gone, and the room with it
             name = frame.get("id")
-            if frame["type"] == "result" and name in self._listeners:
+            if frame["type"] == "interrupt":
+                cut = cut or self._channel.interrupts.awaits(frame["seq"])
+            elif frame["type"] == "result" and name in self._listeners:
                 self._results[name] = frame
             elif frame["type"] == "chunk" and not cut:
                 cut = self._hear(self._listeners.get(str(name)), frame["text"])
@@ -102,7 +104,7 @@ class Asking:
         interrupts = self._channel.interrupts
         held = interrupts.held
         try:
-            if listener is not None and not interrupts.pending:
+            if listener is not None:
                 interrupts.held = 0
                 listener(text)
         except Interrupted:

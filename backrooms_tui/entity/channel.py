@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,9 +33,11 @@ def encode(frame: Mapping[str, Any]) -> bytes:
 
 class Channel:
     def __init__(self, descriptor: int) -> None:
-        self.interrupts = Interrupts()
+        self.interrupts = Interrupts(self._holds_interrupt)
         self._descriptor = descriptor
         self._kept = bytearray()
+        self._waiting = select.poll()
+        self._waiting.register(descriptor, select.POLLIN)
 
     def send(self, frame: Mapping[str, Any]) -> None:
         """Write a frame, waiting for the host to read. Raises as `encode`, and OSError; Interrupted after the frame."""
@@ -48,6 +51,16 @@ class Channel:
                 view = view[os.write(self._descriptor, view) :]
         finally:
             self.interrupts.release()
+
+    def _holds_interrupt(self, seq: int) -> bool:
+        """Whether an interrupt of turn `seq` is among what the host has sent and nobody has received."""
+        while self._waiting.poll(0):
+            data = os.read(self._descriptor, _CHUNK)
+            if not data:
+                break
+            self._kept += data
+        frame = encode({"type": "interrupt", "seq": seq})
+        return self._kept.startswith(frame) or b"\n" + frame in self._kept
 
     def receive(self) -> dict[str, Any] | None:
         """The next frame of the host; None when the host is gone."""

@@ -38,12 +38,12 @@ class FramedProcess(CommandProcess):
         return self.flush()
 
     def interrupt(self, seq: int) -> bool:
-        if self._decoder.interrupt == "signal":
+        if not self._decoder.interrupt:
+            return False
+        self.send({"type": "interrupt", "seq": seq})
+        if self._decoder.interrupt == "signal":  # which says when; the frame says which turn
             return super().interrupt(seq)
-        if self._decoder.interrupt == "frame":
-            self.send({"type": "interrupt", "seq": seq})
-            return True
-        return False
+        return True
 
     def _said(self, data: bytes) -> list[Frame]:
         frames = self._decoder.feed(data)

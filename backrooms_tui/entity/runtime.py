@@ -116,7 +116,7 @@ class Runtime:
     def _answer(self, entity: Entity, text: str) -> bytes:
         """Have the entity answer; gives the frames that end the turn. An interrupt is raised in here or not at all."""
         try:
-            self._channel.interrupts.arm()
+            self._channel.interrupts.arm(entity.seq)
             entity.on_input(text)
             self._printed.end_line()
             return _state_frames(entity.state) + encode({"type": "done", "seq": entity.seq})

@@ -75,7 +75,8 @@ class SealedProcess(Mortal):
                     self._unsent.clear()
             return True
 
-    def interrupt(self, seq: int) -> bool:  # noqa: ARG002 - its runtime knows which turn runs, and drops what is late
+    def interrupt(self, seq: int) -> bool:
+        self.send({"type": "interrupt", "seq": seq})  # what does not fit now is late, and it is killed for it
         with self._lock:
             self._signal(signal.SIGINT)
         return self._decoder.interrupt == "signal"

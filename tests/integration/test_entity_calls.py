@@ -178,6 +178,21 @@ def test_an_interrupt_at_the_edge_of_a_turn_neither_kills_nor_poisons_the_next(r
         assert room.said("result = 'well'") == "well"
 
 
+def test_an_interrupt_that_comes_before_the_turn_has_begun_is_not_lost(room):
+    """The host sends both at once, and the entity may not have seen the input yet."""
+    for _ in range(100):
+        room.begin(f"if 1:\n {LOOP}")
+        room.process.interrupt(room.seq)
+        (fail,) = rest(room)
+        assert fail.error == "Interrupted"
+
+
+def test_a_signal_that_no_interrupt_of_this_turn_goes_with_is_nothing(room):
+    assert room.said("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nresult = 'on'") == "on"
+    room.process.send({"type": "interrupt", "seq": 1})
+    assert room.said("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nresult = 'on'") == "on"
+
+
 def test_output_that_is_interrupted_arrives_in_whole_frames(room):
     for _ in range(20):
         room.begin("while True: self.output('x' * 50_000)")
