@@ -93,8 +93,8 @@ class Decoder:
                 self._taken = bytes(self._line[:_SHOWN])
                 raise Broken(f"a line of more than {MAX_LINE} bytes")
         except Broken as reason:
-            line = clean(self._taken[:_SHOWN].decode(errors="replace"))
-            frames.append(self._break("PROTOCOL_VIOLATION", str(reason), line))
+            shown = clean(self._taken[:_SHOWN].decode(errors="replace"))
+            frames.append(self._break("PROTOCOL_VIOLATION", str(reason), shown))
         except _Exceeded as reason:
             frames.append(self._break("OUTPUT_SIZE_EXCEEDED", str(reason)))
         return frames
