@@ -16,7 +16,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from .command import CommandProcess
+from .command import WATCH, CommandProcess
 from .crash import cause
 from .frames import Done, Fail, Frame, Log, Output, Ready
 from .idle import Seen, look, pipe_of
@@ -26,8 +26,11 @@ from .spoken import Stream
 FIRST_LOOK = 0.001
 SECOND_LOOK = 0.002
 """Seconds between the two looks that agree when an answer has ended."""
-SLOWEST_LOOK = 0.02
-"""Seconds between looks at a program that computes."""
+SLOW_LOOK = 0.02
+"""Seconds between looks at a program that has just begun to compute."""
+SLOWEST_LOOK = 0.1
+_PART = 0.1
+"""Of the time since it last moved, when that is more: a long wait may end a tenth later than it could."""
 _SLOWER = 1.5
 START_PATIENCE = 1.0
 """Seconds for a program to wait for its first input; then it is given one all the same."""
@@ -124,7 +127,7 @@ class LinesProcess(CommandProcess):
             self._tally.begin()  # what it says again counts for nothing
             self.flush()  # nobody else does before it is ready
         if self._ready and not self._in_turn:
-            return [], SLOWEST_LOOK if self._unsent else 3600
+            return [], WATCH
         ended = self._has_ended()
         # What it said before it fell silent is in its pipes by now: read after the look, it is in time.
         frames = [*self._on_out(), *self._on_error()]
@@ -148,7 +151,8 @@ class LinesProcess(CommandProcess):
             if self._seen is not None:
                 self._pause = SECOND_LOOK
                 return self._seen == before
-        self._pause = min(SLOWEST_LOOK, self._pause * _SLOWER)
+        slowest = max(SLOW_LOOK, min(SLOWEST_LOOK, _PART * (time.monotonic() - self._moved)))
+        self._pause = min(slowest, self._pause * _SLOWER)
         return False
 
     def _finish(self) -> list[Frame]:
