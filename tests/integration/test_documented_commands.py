@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from backrooms_tui.model import errors
 from backrooms_tui.persistence import keys
 from backrooms_tui.persistence.opening import open_store
 
-DOCUMENTS = ("DEPLOYMENT.md", "TROUBLESHOOTING.md")
+DOCUMENTS = ("DEPLOYMENT.md", "TROUBLESHOOTING.md", "../README.md")
 ROOM = "a3f7c8d2..."
 """What stands for a room in the documents."""
 
@@ -144,6 +145,32 @@ def test_a_full_room_is_looked_at_compressed_and_saved_and_its_backup_is_put_bac
     room_exe.ok("destroy", room_id, "--force")
     play(room_exe, "The store does not open", 0, room_id)
     assert room_exe.say(room_id, "recall value") == ["ENTITY: 19"]
+
+
+README = ("../README.md", "Put any program in a room")
+ANSWERS = {
+    "command:bc -q": ("2^64", "18446744073709551616"),
+    "command:sqlite3": ("select 6*7;", "42"),
+    "command:jq -c .items": ('{"items": [1, 2]}', "[1,2]"),
+    "python:docs/entities/counter.py": ("hello", "1: hello"),
+    "command:sh docs/entities/diary.sh": ("hello", "page 1: hello"),
+    "llm:scripted/echo": ("hello", "hello"),
+}
+
+
+def test_every_room_of_the_readme_is_made_and_answers(room_exe: RoomExe, need_tool: Callable[[str], str]) -> None:
+    for tool in ("bc", "sqlite3", "jq"):
+        need_tool(tool)
+    lines = [shlex.split(line)[1:] for line in commands(*README)]
+    made = [words for words in lines if words[0] == "create"]
+    assert {words[words.index("--entity") + 1] for words in made} == set(ANSWERS)
+    for words in made:
+        typed, answer = ANSWERS[words[words.index("--entity") + 1]]
+        room_id = room_exe.create(*(word.replace("docs/", f"{ROOT}/docs/") for word in words[1:]))
+        assert answer in room_exe.say(room_id, typed)[0], words
+    for words in [words for words in lines if words[0] != "create"]:
+        ended = room_exe.run(words[0], room_id)
+        assert (ended.status, ended.err.split("\n")[0]) in [(0, ""), (1, "ERROR: NOTHING_RUNS")]
 
 
 def test_the_commands_for_a_first_look_and_for_a_report_work_on_any_store(room_exe: RoomExe) -> None:
