@@ -26,6 +26,7 @@ from backrooms_tui.config.settings import (
     TracingSettings,
 )
 from backrooms_tui.entity.host import ZygoteHost
+from backrooms_tui.entity.sources import ALONE, Module, Sources
 from backrooms_tui.model.errors import BackroomsError, QueueFull
 from backrooms_tui.model.room import RoomConfig
 from backrooms_tui.model.runtimes import Runtime
@@ -164,7 +165,8 @@ def entities_of(monkeypatch):
 
     def change(source):
         def of_source(self, spec, **given):
-            return spawn(self, changed(spec, runtime=Runtime("python"), source=source), **given)
+            sources = Sources(((ALONE, Module("entity.py", source)),), ALONE)
+            return spawn(self, changed(spec, runtime=Runtime("python"), sources=sources), **given)
 
         monkeypatch.setattr(ZygoteHost, "spawn", of_source)
 
