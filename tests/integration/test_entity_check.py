@@ -62,6 +62,7 @@ def findings(shared_host, folder):
             text = text.replace(name, code)
         path = folder / "entity.pl"
         path.write_text(text)
+        path.chmod(0o644)  # a service that was opened in this process has set a umask
         found = []
         for finding in examine(shared_host, parse(entity_line(f"perl {path}", None)), start=2.0, answer=1.0):
             found.append(finding)
@@ -250,6 +251,7 @@ def test_the_command_prints_a_line_for_each_finding_and_counts_them(room_exe):
 
 def test_the_command_fails_with_the_entity_and_tells_programs_too(room_exe, folder):
     (folder / "deaf.sh").write_text("exit 3\n")
+    (folder / "deaf.sh").chmod(0o644)
     ended = room_exe.run("entity", "check", "sh ./deaf.sh", "--format", "json")
     assert (ended.status, ended.err) == (1, "")
     assert ended.json["entity"] == f"command?mode=frames:sh {folder}/deaf.sh"
