@@ -57,8 +57,16 @@ class Command:
 
     @property
     def brief(self) -> str:
-        """Its name and what must be given, for the page of all commands: `batch`, `config <what>`."""
-        return " ".join((self.name, *(f"<{operand.name}>" for operand in self.operands if not operand.optional)))
+        """Its name and what must be given, for the page of all commands: `batch`, `config <what>`, `entity check`.
+
+        A word that is always the same stands for what follows it.
+        """
+        words = [self.name]
+        for operand in self.operands:
+            if len(operand.choices) == 1:
+                return " ".join((*words, *operand.choices))
+            words += [] if operand.optional else [f"<{operand.name}>"]
+        return " ".join(words)
 
     @property
     def has_data_format(self) -> bool:
@@ -234,7 +242,7 @@ COMMANDS = {
             _MIGRATE,
             in_batch=False,
         ),
-        Command("doctor", "Check the environment", "doctor", "doctor --escape", (), _DOCTOR, in_batch=False),
+        Command("doctor", "Check the environment", "doctor", "doctor", (), _DOCTOR, in_batch=False),
         Command(
             "entity",
             "Tell the author of an entity what it does wrong",
