@@ -188,19 +188,38 @@ def test_a_server_that_does_not_count_tokens_is_estimated(server, make_broker):
     assert result.tokens >= 100
 
 
-def test_what_a_server_does_not_know_is_left_out_from_then_on(server, make_broker):
-    tool = {"name": "recall", "description": "Recalls.", "parameters": {"type": "object"}}
+TOOL = {"name": "recall", "description": "Recalls.", "parameters": {"type": "object"}}
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (400, "registry.ollama.ai/library/small does not support tools"),
+        (400, '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set'),
+        (500, "tools param requires --jinja flag"),
+        (500, "Unsupported param: tools"),
+    ],
+)
+def test_what_a_server_does_not_know_is_left_out_from_then_on(server, make_broker, status, words):
     server.will(
         refuses(400, "Unrecognized request argument supplied: stream_options"),
-        refuses(400, "registry.ollama.ai/library/small does not support tools"),
+        refuses(status, words),
         echoes,
         echoes,
     )
     broker = make_broker()
     for _ in range(2):
-        assert Turn(broker).ask(tools=[tool]).result().ok
+        assert Turn(broker).ask(tools=[TOOL]).result().ok
     sent = [("stream_options" in exchange.body, "tools" in exchange.body) for exchange in server.exchanges]
     assert sent == [(True, True), (False, True), (False, False), (False, False)]
+
+
+def test_a_refusal_for_another_reason_takes_nothing_away(server, make_broker):
+    server.will(refuses(400, "a tool message has to follow its call"))
+    broker = make_broker()
+    assert not Turn(broker).ask(tools=[TOOL]).result().ok
+    assert Turn(broker).ask(tools=[TOOL]).result().ok
+    assert ["tools" in exchange.body for exchange in server.exchanges] == [True, True]
 
 
 # Ends before the end.

@@ -26,8 +26,8 @@ MAX_EVENT = 4 * 1024 * 1024
 """Bytes that may come without being a whole event of the stream."""
 MAX_BYTES = 64 * 1024 * 1024
 """Bytes of one answer as it comes: some 200 around each token."""
-_IGNORANT = (400, 404, 422, 501)
-"""Statuses of servers that do not know a part of the request."""
+_IGNORANT = (400, 404, 422, 500, 501)
+"""Statuses of servers that do not know a part of the request; llama.cpp says 500."""
 _OPTIONAL = (("stream_options", {"stream_options"}), ("tools", {"tool", "support"}), ("tools", {"tool", "requires"}))
 """Parts that a server need not know, and words in its refusal that tell."""
 
