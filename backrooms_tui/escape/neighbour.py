@@ -24,6 +24,8 @@ FACTOR = 2.0
 """How much slower a neighbour may become."""
 FLOOR = 0.010
 """Seconds that a neighbour's median may be slower in any case: below, it is the machine's own noise."""
+EVERY = 50
+"""Inputs after which it is given another word to keep."""
 LEAST = 5
 """Inputs that a measurement takes at least."""
 
@@ -64,21 +66,27 @@ class Neighbour:
     def _since(self, moment: float) -> list[float]:
         return [sample.seconds for sample in takewhile(lambda sample: sample.at >= moment, reversed(self._samples))]
 
+    def forgive(self) -> None:
+        """Forget what went wrong: it was meant to."""
+        self.trouble = ""
+
     def _ask_on(self) -> None:
-        word = 0
+        asked, kept = 0, ""
         while not self._over.wait(PAUSE):
-            word += 1
             started = time.monotonic()
             try:
-                answers = [self._ask(f"{KEEP}{word}"), self._ask(KEPT)] if word % 50 == 1 else [self._ask(KEPT)]
+                if asked % EVERY == 0 or not kept:
+                    kept = f"word {asked}"
+                    self._ask(f"{KEEP}{kept}")
+                    started = time.monotonic()
+                answer = self._ask(KEPT)
             except BackroomsError as error:
-                self.trouble = " ".join((error.code, *error.details))
-                continue
-            kept = str(word - (word - 1) % 50)
-            if answers[-1] != kept:
-                self.trouble = f"it answered {answers[-1]!r}, not {kept!r}"
+                answer = " ".join((error.code, *error.details))
+            asked += 1
+            if answer != kept:
+                self.trouble, kept = f"it answered {answer!r}, not {kept!r}", ""
             with self._came:
-                self._samples.append(Sample(started, (time.monotonic() - started) / len(answers)))
+                self._samples.append(Sample(started, time.monotonic() - started))
                 self._came.notify_all()
 
     def _ask(self, text: str) -> str:

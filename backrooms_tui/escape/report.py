@@ -48,8 +48,8 @@ def summary_lines(report: Report) -> list[str]:
         f"UNSEALED: {report.unsealed(ESCAPED)} ESCAPED, AS {'ROOT' if report.uid == 0 else f'UID {report.uid}'}"
     )
     for profile in PROFILES:
-        if profile in report.missing:
-            lines.append(f"{profile}: NOT TRIED: {report.missing[profile]}")
+        if profile in report.about.missing:
+            lines.append(f"{profile}: NOT TRIED: {report.about.missing[profile]}")
         else:
             counts = (f"{count} {name}" for letter, name in _NAMES.items() if (count := report.count(profile, letter)))
             lines.append(f"{profile}: {', '.join(counts)}")
@@ -71,8 +71,8 @@ def _neighbour(report: Report) -> list[str]:
         for profile, tried in one.tried.items()
         if one.has_calm
     ]
-    if report.trouble:
-        return [f"NEIGHBOUR: {report.trouble}"]
+    if report.about.trouble:
+        return [f"NEIGHBOUR: {report.about.trouble}"]
     if not rows:
         return []
     factor, tried, one = max(rows, key=lambda row: row[0])
@@ -92,11 +92,12 @@ def as_value(report: Report) -> dict[str, Any]:
         "seconds": round(report.seconds, 3),
         "attempts": report.attempts,
         "escaped": report.escaped,
-        "profiles": [*report.profiles],
-        "missing": report.missing,
-        "seal": [*report.seals],
+        "profiles": [*report.about.profiles],
+        "missing": report.about.missing,
+        "seal": [*report.about.seal],
+        "command_seal": [*report.about.command_seal],
         "host": {"memory": report.memory, "descriptors": report.descriptors, "processes": report.processes},
-        "neighbour": report.trouble or None,
+        "neighbour": report.about.trouble or None,
         "rows": [_row_value(one) for one in report.results],
     }
 

@@ -9,11 +9,12 @@ from collections.abc import Callable
 
 from backrooms_tui.model.entries import Outcome
 from backrooms_tui.model.ids import RoomId
+from backrooms_tui.model.room import RoomRecord
 from backrooms_tui.model.states import RoomState
 from backrooms_tui.model.value import value
 from backrooms_tui.model.views import RoomView
 
-from .arena import PATIENCE, WORD, Arena, Hung
+from .arena import PATIENCE, SOURCE, WORD, Arena, Hung
 from .attempts import DIED, HELD, NOTHING, PREAMBLE, PROTOCOL, outcomes
 from .probes import ENTITY, KEEP
 
@@ -60,6 +61,32 @@ def _queue_behind_a_crash(arena: Arena, profile: str) -> Played:
     return _LETTERS.get(first.outcome, HELD), first.outcome, wrong or arena.answers(room)
 
 
+def _queue_of_crashes(arena: Arena, profile: str) -> Played:
+    """Five deaths in ten seconds, and the restarts stop until somebody resumes the room: nothing is lost by it."""
+    room = arena.room(profile)
+    crashes = [arena.submit(room, f"{PREAMBLE}wait(50)\nos.abort()", 5.0) for _ in range(QUEUED)]
+    ended = {arena.await_result(crashes[0]).outcome}
+    for _ in range(QUEUED):
+        if (seen := _await_rest(arena, room)).state is RoomState.SUSPENDED:
+            arena.service.resume(room, by=SOURCE)
+            arena.service.await_entity(room, PATIENCE)
+        elif not seen.queued:
+            break
+    results = (arena.service.wait(crash, PATIENCE) for crash in crashes[1:])
+    ended |= {"NO RESULT" if result is None else result.outcome for result in results}
+    return DIED if ended == {Outcome.CRASH} else HELD, " ".join(sorted(ended)), arena.answers(room)
+
+
+def _await_rest(arena: Arena, room: RoomId) -> RoomRecord:
+    """Wait until the room works on nothing, for want of inputs or of an entity."""
+    view = _await(lambda: arena.service.room(room), lambda seen: _rests(seen.record))
+    return view.record
+
+
+def _rests(record: RoomRecord) -> bool:
+    return record.state is RoomState.SUSPENDED or not record.queued
+
+
 def _kill_at_init(arena: Arena, _: str) -> Played:
     entity = arena.entity("slow.py", f"{PREAMBLE}wait(200)\n{ENTITY}")
     room = arena.room("HERMETIC", entity=entity)
@@ -89,8 +116,8 @@ def _at_birth(name: str, code: str) -> Callable[[Arena, str], Played]:
 def _zygote_killed(arena: Arena, profile: str) -> Played:
     room = arena.room(profile)
     _end_entity(arena, room)
-    arena.names()
     zygote = arena.zygote()
+    os.kill(zygote, signal.SIGSTOP)  # so that the process is asked for, and not made
     arena.submit(room, f"{KEEP}{WORD}")
     _kill(zygote)
     return DIED, "", arena.answers(room) or arena.answers(arena.sibling)
@@ -141,6 +168,7 @@ def _await(look: Callable[[], RoomView], holds: Callable[[RoomView], object]) ->
 
 SCENARIOS = (
     Scenario("crash", "16 queued inputs while crashing", _queue_behind_a_crash, DIED, DIED),
+    Scenario("crash", "16 queued inputs that all crash", _queue_of_crashes, DIED, DIED),
     Scenario("crash", "killed during init", _kill_at_init, DIED, NOTHING),
     Scenario("crash", "zygote killed in mid-spawn", _zygote_killed, DIED, DIED, calm=False),
     Scenario(
