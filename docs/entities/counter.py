@@ -28,9 +28,10 @@ class Counter(Entity):
     def count(self, most: int) -> None:
         reached = 0
         try:
+            self.output(f"counting to {most}")
             while reached < most:
                 reached += 1
         except Interrupted:
             self.output(f"interrupted at {reached}")
         else:
-            self.output(f"counted to {reached}")
+            self.output("done")

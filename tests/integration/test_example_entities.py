@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import closing
 
 import pytest
 from command_rooms import need
@@ -12,6 +13,7 @@ from support import ROOT, eventually
 
 from backrooms_tui.config.settings import PersistenceSettings, Settings
 from backrooms_tui.model.entries import EntryType, Outcome
+from backrooms_tui.model.events import Said
 from backrooms_tui.model.room import RoomConfig
 
 FOLDER = ROOT / "docs/entities"
@@ -78,14 +80,16 @@ def test_the_counter_remembers_over_the_death_of_its_process(converse, service):
 
 def test_a_long_count_is_interrupted_and_tells_how_far_it_came(converse, service):
     ask = converse(COUNTER)
-    assert ask("count 1000") == ["counted to 1000"]
-    receipt = service.submit(ask.room, b"count 1000000000000", source="test")
-    eventually(lambda: service.room(ask.room).record.state == "ACTIVE")
+    assert ask("count 1000") == ["counting to 1000", "done"]
+    with closing(service.subscribe([ask.room])) as watch:
+        receipt = service.submit(ask.room, b"count 1000000000000", source="test")
+        eventually(lambda: any(isinstance(event, Said) for event in watch.get(1)))
     result = service.interrupt(ask.room, by="test")
     assert result.outcome == Outcome.INTERRUPTED
     assert service.wait(receipt, timeout=30).seq == result.seq
     said = [entry.content for entry in result.entries if entry.type is EntryType.OUTPUT]
-    assert said[0].startswith("interrupted at ")
+    assert said[0] == "counting to 1000000000000"
+    assert said[1].startswith("interrupted at ")
     assert ask("hello") == ["1: hello"]
 
 
