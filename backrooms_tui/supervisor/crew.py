@@ -5,6 +5,7 @@ Made when the first room needs work. A list, an inspection or the console's firs
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -15,6 +16,13 @@ from .room import LiveRoom
 if TYPE_CHECKING:
     from .driver import Driver
     from .worker import Worker
+
+
+SWITCH_SECONDS = 0.001
+"""How long one thread may keep the interpreter from the others. With Python's own 5 ms a room that says 65,536 short
+lines made every step of its neighbours wait: their median went from 3 to 12 ms, and goes to 5 with this. No cost in
+inputs for a second could be measured.
+"""
 
 
 class Crew:
@@ -43,6 +51,7 @@ class Crew:
         from .driver import Driver
         from .worker import Worker
 
+        sys.setswitchinterval(SWITCH_SECONDS)
         with self._lock:
             if not self._drivers:
                 self._workers = [Worker(f"worker-{n}", on_fault=self._on_fault) for n in range(self._count)]
