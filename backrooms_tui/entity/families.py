@@ -12,7 +12,7 @@ import os
 import signal
 from dataclasses import dataclass, field
 
-from .tracing import former_thread
+from .tracing import former_thread, is_ours
 
 MAX_TASKS = 64
 """Processes and threads of one room; one more, and the room is ended."""
@@ -58,15 +58,30 @@ class Families:
         family = self._families.get(pid)
         if family is not None:
             family.code = code
-            for other in family.others:
-                kill(other)
+            self._end(family)
         first = pid if family is not None else self._forget(pid)
         if first is None or (family := self._families[first]).code is None or family.others:
             return None
         return first, self._families.pop(first)
 
+    def end_all(self) -> None:
+        """Kill everybody."""
+        for first, family in self._families.items():
+            kill(first)
+            self._end(family)
+
     def everybody(self) -> list[int]:
         return [*self._families, *self._of]
+
+    def _end(self, family: Family) -> None:
+        """Kill all others. A thread that becomes a program takes its process's number; if that is killed at the same
+        moment we never hear that the thread's own is free, and soon somebody else's.
+        """
+        for other in [*family.others]:
+            if is_ours(other):
+                kill(other)
+            else:
+                self._forget(other)
 
     def _adopt(self, pid: int) -> None:
         try:

@@ -7,6 +7,7 @@ Nothing is slowed down: a traced process stops only for signals. It costs a spaw
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import struct
 
@@ -23,6 +24,7 @@ _EXIT_KILL = 0x100000
 _FOLLOW = 0b11110
 """Forks, vforks, clones and execs: what a traced process makes is traced from its first instruction on."""
 _GET_MESSAGE = 0x4201
+_INTERRUPT = 0x4207
 _SIGINFO_SIZE = 128
 _GET_REGISTERS = 12
 _REGISTERS_SIZE = 27 * 8
@@ -66,6 +68,11 @@ def seize(pid: int, *, follow: bool = False) -> bool:
     not allow it.
     """
     return int(_libc.ptrace(_SEIZE, pid, None, _EXIT_KILL | (_FOLLOW if follow else 0))) == 0
+
+
+def is_ours(pid: int) -> bool:
+    """Whether a number still is a task that is traced from here; one that has ended and waits for us is."""
+    return int(_libc.ptrace(_INTERRUPT, pid, None, None)) == 0 or ctypes.get_errno() != errno.ESRCH
 
 
 def former_thread(pid: int, status: int) -> int | None:

@@ -187,11 +187,14 @@ class Zygote:
         )
 
     def _end_rooms(self) -> None:
-        everybody = self._families.everybody()
-        for pid in everybody:
-            kill(pid)
-        for pid in everybody:
-            _await_death(pid)
+        self._families.end_all()
+        while True:
+            try:
+                pid, status = os.waitpid(-1, probing.ALL_CHILDREN)
+            except ChildProcessError:
+                return
+            if os.WIFSTOPPED(status):  # before it was killed, or born since
+                kill(pid)
 
     def _self_test(self) -> Message:
         """Seal one child of each profile and let it try everything; without the virtual clock when it does not work
@@ -205,12 +208,3 @@ class Zygote:
 
     def _fork_probe(self, profile: Profile, descriptors: list[int], memory: int) -> int:
         return self._fork(profile, descriptors, memory, probe=True)
-
-
-def _await_death(pid: int) -> None:
-    """Wait for a killed child; what it was stopped for before is no longer of interest."""
-    try:
-        while os.WIFSTOPPED(os.waitpid(pid, probing.ALL_CHILDREN)[1]):
-            pass
-    except ChildProcessError:
-        pass  # waited for under another number: a thread whose process is gone

@@ -332,6 +332,34 @@ def test_threads_are_had_only_where_they_are_allowed(host, tmp_path, option, sai
         assert room.frames_until(lambda f: isinstance(f, Output))[-1].text.startswith(said)
 
 
+EXEC_IN_THREAD = """
+import os, threading
+input()
+threading.Thread(target=lambda: os.execv("/usr/bin/sleep", ["sleep", "1000"])).start()
+threading.Event().wait()
+"""
+
+
+@pytest.mark.parametrize("end", ["killed", "zygote killed"])
+def test_a_thread_that_becomes_another_program_is_not_lost(tmp_path, end):
+    host = ZygoteHost()
+    try:
+        with inhabited(
+            host, f"command?threads=yes&quiet=0.1:/usr/bin/python3 {script(tmp_path, EXEC_IN_THREAD)}"
+        ) as room:
+            pid = room.process.pid
+            room.begin("x")
+            await_condition(lambda: name_of(pid) == "sleep", "the exec")
+            if end == "killed":
+                room.process.kill()
+            else:
+                os.kill(host.zygote_pid, 9)
+            assert room.await_exit().signal == 9
+            await_condition(lambda: strays(pid) == [], "its end")
+    finally:
+        host.close()
+
+
 def test_threads_do_not_give_children(host, tmp_path):
     code = "import os\ntry: os.fork(); print('forked')\nexcept OSError as e: print(e.strerror)"
     with inhabited(host, f"command?mode=exit&threads=yes:/usr/bin/python3 {script(tmp_path, code)}") as room:
