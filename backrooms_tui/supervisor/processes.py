@@ -26,6 +26,7 @@ from .replaying import answered_inputs
 from .room import LiveRoom
 from .worker import Worker
 
+REPLAY_SLACK = 2.0
 INIT_ATTEMPTS = 3
 """Deaths during initialisation before a room is CORRUPTED (seed 000, Corrupted Room)."""
 
@@ -68,12 +69,13 @@ class Processes:
             self.spawn_failed(room, EntityInitFailed("REASON: A FAULT OF THE HOST"))
             raise
         born.append(process)
+        room.replaying = False
         with room.lock:
             room.process, room.ready = process, False
             room.born = time.monotonic_ns()
         for fileno in process.filenos():
             self._worker.watch(fileno, lambda fd=fileno: self._listener.received(room, process, fd))  # type: ignore[misc]
-        self.set_alarm(room, self._engine.limits.init_timeout, lambda: self._init_overdue(room, process))
+        self._expect_ready(room, self._engine.limits.init_timeout)
         self._engine.bus.publish(RoomChanged(room.id, room.record.state))
 
     def _spec(self, room: LiveRoom) -> EntitySpec:
@@ -87,18 +89,33 @@ class Processes:
             now=room.record.last_active,
             sources=load(runtime),
             calls=runtime.calls,
-            replay=partial(self._replay, room) if _restores(runtime) else None,
+            replay=partial(self._replay, room) if _restores(runtime) and not room.afresh else None,
         )
 
     def _replay(self, room: LiveRoom) -> Sequence[str]:
+        """What its program is to be given again; for that it has the time that it took, twice over."""
         why = "TOO MUCH TO BE GIVEN AGAIN"
         try:
-            texts = answered_inputs(self._engine.store, room.record)
+            answered = answered_inputs(self._engine.store, room.record)
         except BackroomsError as error:
-            texts, why = None, error.code
-        if texts is None:
+            answered, why = None, error.code
+        if answered is None:
             self._engine.notice("WARN", f"PROGRAM STARTED AFRESH: {why}", room.id)
-        return texts or ()
+            return ()
+        if answered.texts:
+            room.replaying = True
+            self._expect_ready(room, self._engine.limits.init_timeout + REPLAY_SLACK * answered.seconds)
+        return answered.texts
+
+    def _expect_ready(self, room: LiveRoom, seconds: float) -> None:
+        process = room.process
+
+        def overdue() -> None:
+            if process is room.process and not room.ready:
+                self.part(room)
+                self.died_starting(room, f"NOT READY AFTER {seconds:g}s")
+
+        self.set_alarm(room, seconds, overdue)
 
     def spawn_failed(self, room: LiveRoom, error: BackroomsError) -> None:
         """No process could be made: the host's trouble, not the room's. Its inputs stay queued."""
@@ -140,20 +157,20 @@ class Processes:
         self._listener.advance(room)
         self._engine.living.press()
 
-    def _init_overdue(self, room: LiveRoom, process: EntityProcess) -> None:
-        if process is room.process and not room.ready:
-            self.part(room)
-            self.died_starting(room, f"NOT READY AFTER {self._engine.limits.init_timeout:g}s")
-
     def failed_starting(self, room: LiveRoom, frame: Fail) -> None:
-        """It says so itself; or the host does, of a program that could not be executed."""
+        """It says so itself; or the host does, of a program that could not be executed, or ended at once."""
         self.part(room)
-        if frame.error == EntityInitFailed.__name__:
+        if frame.error == EntityInitFailed.__name__ and not room.replaying:
             self.spawn_failed(room, EntityInitFailed(f"ENTITY: {scrub(frame.text)}"))
         else:
             self.died_starting(room, f"{frame.error}: {frame.text}")
 
     def died_starting(self, room: LiveRoom, why: str) -> None:
+        if room.replaying:  # without what it was given again it may live
+            room.replaying, room.afresh = False, True
+            self._engine.notice("WARN", f"PROGRAM_STARTED_AFRESH {why}", room.id, foreign=True)
+            self._listener.advance(room)
+            return
         with room.lock:
             room.init_failures += 1
             hopeless = room.init_failures >= INIT_ATTEMPTS

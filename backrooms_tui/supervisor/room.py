@@ -131,6 +131,10 @@ class LiveRoom:
         self.init_failures = 0
         self.unborn = 0
         """Processes in a row that the zygote did not make, for it died."""
+        self.replaying = False
+        """The process that starts is being given the inputs that an earlier one has answered."""
+        self.afresh = False
+        """A process has not got over that: they are started without it, as long as the owner lives."""
         self.deaths: deque[float] = deque(maxlen=DEATHS_KEPT)
         """When the entity died of itself, in monotonic seconds."""
         self.dirty = False
@@ -226,7 +230,7 @@ class LiveRoom:
 
     def renew(self) -> None:
         """Let a room that has been recovered work again. Under the lock."""
-        self.halted = self.exhausted = self.restarting = False
+        self.halted = self.exhausted = self.restarting = self.afresh = False
         self.spawn_error = None
         self.init_failures = self.compacted_seq = self.compacted_through = 0
         self.deaths.clear()

@@ -29,7 +29,11 @@ class Counter(Entity):
         self.state["counter"] = self.state.get("counter", 0) + 1
         self.output(f"Counter: {self.state['counter']}")
 """
-SHELL = """command:sh -c 'n=0; while read -r line; do n=$((n+1)); echo "Counter: $n"; done'"""
+SHELL = (
+    "command:sh -c 'n=0; while read -r line; do n=$((n+1)); "
+    'i=0; while [ $i -lt 10000 ]; do i=$((i+1)); done; echo "Counter: $n"; done\''
+)
+"""So slow that fifty owners do not get to the number of inputs that a program is given again."""
 
 
 class Told(Telemetry):

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -230,6 +231,36 @@ def test_a_program_with_more_behind_it_than_can_be_given_again_starts_afresh_and
     assert lines(ask(service, room, "c")) == ["1 c"]
     told = [event.text for event in watching.get(0) if isinstance(event, Notice)]
     assert "PROGRAM STARTED AFRESH: TOO MUCH TO BE GIVEN AGAIN" in told
+
+
+def end(service: RoomService, room: RoomId) -> None:
+    """Kill the room's entity, and wait until there is none."""
+    pid = eventually(lambda: service.await_entity(room, timeout=30).entity_pid)
+    assert isinstance(pid, int)
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: service.room(room).entity_pid != pid)
+
+
+def test_a_program_has_the_time_it_took_to_be_where_it_was(tmp_path: Path, open_service_on: Open) -> None:
+    persistence = PersistenceSettings(path=str(tmp_path / "rooms"))
+    service = open_service_on(Settings(persistence=persistence, entity=EntitySettings(init_timeout=1)))
+    room = program(
+        service, "command:perl -e '$|=1; while(<STDIN>) { select(undef, undef, undef, 0.5); $n++; print qq($n\\n) }'"
+    )
+    assert [lines(ask(service, room, "go")) for _ in range(4)] == [["1"], ["2"], ["3"], ["4"]]
+    end(service, room)
+    assert lines(ask(service, room, "go")) == ["5"]
+
+
+def test_a_program_that_does_not_survive_what_it_is_given_again_starts_without_it(service: RoomService) -> None:
+    soon = int(time.time()) + 3
+    room = program(service, f"command:perl -e '$|=1; while(<STDIN>) {{ exit 3 if time > {soon}; print }}'")
+    assert lines(ask(service, room, "in time")) == ["in time"]
+    eventually(lambda: time.time() > soon + 1)
+    watching = service.subscribe([room])
+    end(service, room)
+    assert service.await_entity(room, timeout=30).record.state is RoomState.ACTIVE
+    assert [e for e in watching.get(0) if isinstance(e, Notice) and e.text.startswith("PROGRAM_STARTED_AFRESH")]
 
 
 def test_a_program_that_is_not_there_is_refused_before_there_is_a_room(service: RoomService) -> None:
