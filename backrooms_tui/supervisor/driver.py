@@ -160,6 +160,7 @@ class Driver:
             facts = room.facts(waiting.session)
             room.queue[0] = Pending(started, waiting.text, waiting.session)
             room.turn = turn
+            room.at_work_since = room.at_work_since or turn.started
         self._turns += 1
         self._engine.living.touch(room)
         self.go_on(room, turn)

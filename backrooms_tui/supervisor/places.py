@@ -130,8 +130,9 @@ class Living:
             self.places.give()
 
     def overstays(self, room: LiveRoom) -> bool:
-        """Whether a room has had its process for long enough while others wait for theirs."""
-        return self.places.waiting > 0 and time.monotonic_ns() - room.born > LONGEST_STAY * 1e9
+        """Whether a room's process has been at work for long enough while others wait for theirs."""
+        since = room.at_work_since
+        return self.places.waiting > 0 and since > 0 and time.monotonic_ns() - since > LONGEST_STAY * 1e9
 
     def stays(self, room: LiveRoom) -> None:
         """A room that was to be retired has become busy: another one has to go."""

@@ -72,7 +72,7 @@ class Processes:
         room.replaying = False
         with room.lock:
             room.process, room.ready = process, False
-            room.born = time.monotonic_ns()
+            room.born, room.at_work_since = time.monotonic_ns(), 0
         for fileno in process.filenos():
             self._worker.watch(fileno, lambda fd=fileno: self._listener.received(room, process, fd))  # type: ignore[misc]
         self._expect_ready(room, self._engine.limits.init_timeout)

@@ -102,6 +102,8 @@ class LiveRoom:
         self.ready = False
         self.born = 0
         """When `process` was started, in monotonic nanoseconds."""
+        self.at_work_since = 0
+        """When `process` was given its first input, in monotonic nanoseconds; 0 before that."""
         self.wants_entity = False
         """Somebody waits for the entity, though no input does."""
         self.turn: Turn | None = None
