@@ -98,7 +98,7 @@ def _inspect(subject: Subject, width: int) -> tuple[Row, ...]:
     rows = [
         row(_label("ID"), ink("", record.id[:32])),
         row(_label(""), ink("", record.id[32:])),
-        row(_label("STATE"), ink(sign.style, f"{sign.glyph} {sign.word}"), ink("dim", "  ENTITY "), ink("", entity)),
+        row(_label("STATE"), ink(sign.style, f"{sign.glyph} {sign.word}"), ink("", f"  {entity}")),
         *_runtime(runtime),
         row(_label("CREATED"), ink("", format_time(record.created_at)), ink("dim", f"  AGE {age}")),
         row(_label("LAST"), ink("", format_time(record.last_active)), ink("dim", f"  {idle}")),

@@ -50,6 +50,7 @@ _TEXTS: dict[str, Callable[[RoomView], str]] = {
     "state": lambda view: view.record.state.lower(),
     "name": lambda view: (view.record.config.name or "").lower(),
     "entity": lambda view: view.entity.lower(),
+    "runs": lambda view: view.record.config.entity.lower(),
 }
 
 FIELDS = (*_TEXTS, *_NUMBERS)

@@ -33,6 +33,8 @@ def matching(text: str) -> list[int]:
         ("queue:>0 state:active", [0, 2]),
         (f"id:{room_id(4)[:4]}", [4]),
         ("name:info", [0]),
+        ("runs:reference mem:>100m", [2, 7]),
+        ("runs:command", []),
         ("corrupted", [6]),
         ("~spnd", [5]),
         ("p95:>5s", [4, 5, 6, 7]),
