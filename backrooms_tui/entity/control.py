@@ -17,8 +17,9 @@ MAX_DESCRIPTORS = 16
 program its control socket, the pipes for descriptors 0, 1 and 2, and the files that it may read."""
 
 Message = dict[str, Any]
-"""Host to zygote: {spawn: token, memory, profile}. Back: {hello: facts} once, {spawned: token, pid} with a pidfd,
-{refused: token, errno}, {exited: token, pid, signal, status, address, sent, place}."""
+"""Host to zygote: {spawn: token, memory, profile}, or {programs} to be told of them soon. Back: {hello: facts} once,
+{programs: facts} once, {spawned: token, pid} with a pidfd, {refused: token, errno}, {exited: token, pid, signal,
+status, address, sent, place}."""
 
 
 def send(channel: socket.socket, message: Message, descriptors: tuple[int, ...] = ()) -> None:

@@ -37,8 +37,9 @@ class Families:
         self._of: dict[int, int] = {}
         """Task to the process its family began with."""
 
-    def begin(self, pid: int, token: str, *, forked: bool = False) -> None:
-        self._families[pid] = Family(token, forked)
+    def begin(self, pid: int, token: str, *, forked: bool) -> Family:
+        family = self._families[pid] = Family(token, forked)
+        return family
 
     def forked(self, pid: int) -> bool:
         """Whether the libraries of this task are where the zygote's are."""
@@ -70,8 +71,9 @@ class Families:
             kill(first)
             self._end(family)
 
-    def everybody(self) -> list[int]:
-        return [*self._families, *self._of]
+    def others(self, first: int) -> list[int]:
+        """Everybody in the family that began with a process, but for that one."""
+        return [*self._families[first].others]
 
     def _end(self, family: Family) -> None:
         """Kill all others. A thread that becomes a program takes its process's number; if that is killed at the same

@@ -43,6 +43,13 @@ class ZygoteHost:
         facts = link.facts if link is not None else None
         return seals(facts) if facts is not None and "refused" not in facts else {}
 
+    def measure(self) -> Mapping[str, Seal]:
+        """The same, having waited until all of it is known. Raises EntityInitFailed, EntitySealFailed."""
+        link = self._living_link()
+        link.await_facts(programs=True)
+        self._living_link()  # raises when it has been refused, or has died of it
+        return self.seals
+
     @property
     def seal(self) -> Seal | None:
         return self.seals.get(HERMETIC_PROFILE)
@@ -85,8 +92,8 @@ class ZygoteHost:
         """Raise EntitySealFailed when this machine cannot seal a room of this runtime as it has to be."""
         if runtime.kind != COMMAND and not self._require_seal:
             return
-        facts = link.await_facts()
-        if facts is None:
+        facts = link.await_facts(programs=runtime.kind == COMMAND)
+        if facts is None or (runtime.kind == COMMAND and "command" not in facts):
             raise EntityInitFailed("ZYGOTE: NO ANSWER")
         why = lacking(facts, runtime, every_row=self._require_seal)
         if why is not None:

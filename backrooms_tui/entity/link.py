@@ -49,6 +49,7 @@ class Link:
         self.facts: Message | None = None
         """Its self-test; None until hello."""
         self._greeted = threading.Event()
+        self._programs_known = threading.Event()
         self.ended = False
         self.last_words = ""
         """What the zygote wrote on its standard error, once it has ended."""
@@ -95,10 +96,17 @@ class Link:
         _close_all(descriptors)
         return False
 
-    def await_facts(self) -> Message | None:
-        """Its self-test, waiting while it starts; None when it does not say."""
-        self._greeted.wait(SPAWN_PATIENCE)
-        return self.facts
+    def await_facts(self, *, programs: bool) -> Message | None:
+        """Its self-test, waiting while it starts; with `programs`, what it finds out about those is in `command`.
+        None when it does not say.
+        """
+        if programs:
+            with self._lock:
+                if not self.ended and not self._programs_known.is_set():
+                    self._outbox.append(({"programs": None}, ()))
+                    self._send_outbox()
+        known = self._programs_known if programs else self._greeted
+        return self.facts if known.wait(SPAWN_PATIENCE) else None
 
     def flush_later(self, process: Mortal) -> None:
         """Go on writing what `process` could not take at once, as long as nobody else writes to it."""
@@ -190,6 +198,9 @@ class Link:
         if "hello" in message:
             self.facts = message["hello"]
             self._greeted.set()
+        elif "programs" in message and self.facts is not None:
+            self.facts = self.facts | {"command": message["programs"]}
+            self._programs_known.set()
         elif "spawned" in message:
             self._due.discard(message["spawned"])
             self._rooms[message["spawned"]].born(message["pid"], descriptors[0])
@@ -213,6 +224,7 @@ class Link:
             self.last_words = _tail(self._errors)
             self.ended = True
             self._greeted.set()
+            self._programs_known.set()
             while self._outbox:
                 _close_all(self._outbox.popleft()[1])
             rooms = list(self._rooms.values())

@@ -1,6 +1,7 @@
-"""What the zygote finds out about this machine before it says hello: one child sealed as each profile tries to get out.
+"""What the zygote finds out about this machine: one child sealed as each profile has it tries to get out.
 
-Nothing else lives yet, so that whatever ends or stops meanwhile is a probe's.
+For hermetic rooms that is part of its hello. The program's part takes 40 ms, which a room of another kind need not
+wait for: it is done when it is asked for, or when there is nothing else to do.
 """
 
 from __future__ import annotations
@@ -12,12 +13,11 @@ import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from .families import Families, kill
 from .idle import look, pipe_of
 from .profiles import Profile
-from .tracing import resume
 
 ALL_CHILDREN = 0x40000000
 """__WALL: threads too, and whoever has been made without a signal for its end."""
@@ -28,31 +28,49 @@ _MOST = 64 * 1024
 _PAUSE = 0.001
 
 Facts = dict[str, Any]
-Fork = Callable[[Profile, list[int], int], int]
+TOKEN = ""
+"""Of probes; no room has it."""
 
 
-def hermetic(fork: Fork) -> Facts:
+class Nursery(Protocol):
+    """What of the zygote is needed here."""
+
+    families: Families
+
+    def fork_probe(self, profile: Profile, descriptors: list[int], memory: int) -> int:
+        """Make a child that seals itself, tries to get out, and tells; gives its number."""
+        ...
+
+    def reap(self) -> None:
+        """Take note of everybody who has stopped or ended."""
+        ...
+
+
+def hermetic(zygote: Nursery) -> Facts:
     """See selftest.facts; {refused: why} when a child cannot even be sealed."""
     nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     try:
-        with _Probe(fork, Profile.HERMETIC, [nothing, nothing]) as probe:
+        with _Probe(zygote, Profile.HERMETIC, [nothing, nothing]) as probe:
             return probe.answer()
     finally:
         os.close(nothing)
 
 
-def command(fork: Fork) -> Facts:
+def command(zygote: Nursery) -> Facts:
     """See command_probe.facts; besides, whether a program that waits for its input can be seen to (`idle`), and
     whether children can be had, because all of them can be ended (`children`).
     """
-    found = _one_program(fork)
-    if "refused" not in found:
-        found["children"] = os.path.exists(f"/proc/self/task/{os.getpid()}/children") and _all_end(fork)  # noqa: PTH110
+    try:
+        found = _one_program(zygote)
+        if "refused" not in found:
+            found["children"] = _is_there(f"self/task/{os.getpid()}/children") and _all_end(zygote)
+    except OSError as error:
+        return {"refused": str(error)}
     return found
 
 
-def _one_program(fork: Fork) -> Facts:
-    with _Pipes() as pipes, _Probe(fork, Profile.COMMAND, pipes.far) as probe:
+def _one_program(zygote: Nursery) -> Facts:
+    with _Pipes() as pipes, _Probe(zygote, Profile.COMMAND, pipes.far) as probe:
         found = probe.answer()
         if "refused" not in found:
             pipe = pipe_of(pipes.far[0])
@@ -61,18 +79,18 @@ def _one_program(fork: Fork) -> Facts:
         return found
 
 
-def _all_end(fork: Fork) -> bool:
+def _all_end(zygote: Nursery) -> bool:
     """Whether a grandchild that nobody waits for ends with the process that the room began with."""
-    with _Pipes() as pipes, _Probe(fork, Profile.COMMAND | Profile.CHILDREN, pipes.far) as probe:
+    with _Pipes() as pipes, _Probe(zygote, Profile.COMMAND | Profile.CHILDREN, pipes.far) as probe:
         if "refused" in probe.answer():
             return False
-        others = [pid for pid in probe.families.everybody() if pid != probe.pid]
+        others = zygote.families.others(probe.pid)
         kill(probe.pid)
-        return bool(others) and probe.until(lambda: probe.ended) and not any(map(_is_there, others))
+        return bool(others) and probe.until(lambda: probe.ended) and not any(map(_is_there, map(str, others)))
 
 
-def _is_there(pid: int) -> bool:
-    return Path(f"/proc/{pid}").exists()
+def _is_there(name: str) -> bool:
+    return Path("/proc", name).exists()
 
 
 class _Pipes:
@@ -90,18 +108,17 @@ class _Pipes:
 
 
 class _Probe:
-    """A sealed child, and the zygote's duties towards it."""
+    """A sealed child, and the zygote's duties towards it and everybody else meanwhile."""
 
-    def __init__(self, fork: Fork, profile: Profile, others: list[int]) -> None:
-        self.families = Families()
-        self.ended = False
+    def __init__(self, zygote: Nursery, profile: Profile, others: list[int]) -> None:
         self.heard: bytes | None = None
         """The last that came through its socket."""
+        self._zygote = zygote
         self._deadline = time.monotonic() + PATIENCE
         self._ours, theirs = socket.socketpair()
         with theirs:
-            self.pid = fork(profile, [theirs.fileno(), *others], MEMORY)
-        self.families.begin(self.pid, "", forked=False)
+            self.pid = zygote.fork_probe(profile, [theirs.fileno(), *others], MEMORY)
+        self._family = zygote.families.begin(self.pid, TOKEN, forked=False)
 
     def __enter__(self) -> Self:
         return self
@@ -111,6 +128,11 @@ class _Probe:
             kill(self.pid)
             self.until(lambda: self.ended)
         self._ours.close()
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is no more, and whomever it has made."""
+        return self._family.code is not None and not self._family.others
 
     def answer(self) -> Facts:
         """What it tells of its attempts."""
@@ -131,16 +153,5 @@ class _Probe:
                 return False
             ready, _, _ = select.select([self._ours], [], [], _PAUSE)
             self.heard = self._ours.recv(_MOST) if ready else None
-            self._wait()
+            self._zygote.reap()
         return True
-
-    def _wait(self) -> None:
-        while not self.ended:
-            pid, status = os.waitpid(-1, os.WNOHANG | ALL_CHILDREN)
-            if pid == 0:
-                return
-            if os.WIFSTOPPED(status):
-                self.families.stopped(pid, status)
-                resume(pid, status, forked=False)
-            else:
-                self.ended = self.families.ended(pid, os.waitstatus_to_exitcode(status)) is not None

@@ -15,9 +15,11 @@ UNSEALED = "UNSEALED"
 
 
 def seals(facts: Facts) -> dict[str, Seal]:
-    """By profile, from the zygote's self-test; without the command profile where it cannot be had."""
+    """By profile, from the zygote's self-test; without the command profile where it cannot be had, or is not known
+    yet.
+    """
     found = {HERMETIC_PROFILE: hermetic(facts)}
-    if "refused" not in facts["command"]:
+    if "refused" not in facts.get("command", {"refused": "not known yet"}):
         found[COMMAND_PROFILE] = command(facts["command"])
     return found
 

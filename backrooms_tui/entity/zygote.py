@@ -23,6 +23,9 @@ from .families import Families, kill
 from .profiles import Profile
 from .tracing import Fault, resume, seize
 
+IDLE = 250
+"""Milliseconds without anything to do until what nobody has asked for yet is found out."""
+
 
 def main(descriptor: int) -> NoReturn:
     """Serve the control channel at `descriptor` until the host closes it.
@@ -52,9 +55,10 @@ class Zygote:
     def __init__(self, channel: socket.socket) -> None:
         self._channel = channel
         self._pid = os.getpid()
-        self._families = Families()
+        self.families = Families()
         self._faults: dict[int, Fault] = {}
         self._clock_plan = ClockPlan.make()
+        self._programs_known = False
 
     def serve(self) -> None:
         """Until the host is gone; then end every room."""
@@ -74,16 +78,21 @@ class Zygote:
         self._end_rooms()
 
     def _step(self, ready: select.poll, wake: int) -> bool:
-        events = dict(ready.poll())
+        events = dict(ready.poll(None if self._programs_known else IDLE))
+        if not events:
+            self._find_out_about_programs()
         if wake in events:
             os.read(wake, 4096)
-            self._reap()
+            self.reap()
         if self._channel.fileno() not in events:
             return True
         message, descriptors = control.receive(self._channel)
         if message is None:
             return False
-        self._spawn(message, descriptors)
+        if "spawn" in message:
+            self._spawn(message, descriptors)
+        else:
+            self._find_out_about_programs()
         return True
 
     def _spawn(self, message: Message, descriptors: list[int]) -> None:
@@ -97,7 +106,7 @@ class Zygote:
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
-        self._families.begin(pid, token, forked=Profile.COMMAND not in profile)
+        self.families.begin(pid, token, forked=Profile.COMMAND not in profile)
         try:
             handle = os.pidfd_open(pid)
         except OSError:
@@ -143,7 +152,7 @@ class Zygote:
         )
         (child.probe if probe else child.live)(birth)
 
-    def _reap(self) -> None:
+    def reap(self) -> None:
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG | probing.ALL_CHILDREN)
@@ -152,8 +161,8 @@ class Zygote:
             if pid == 0:
                 return
             if os.WIFSTOPPED(status):
-                self._families.stopped(pid, status)
-                self._remember(pid, resume(pid, status, forked=self._families.forked(pid)))
+                self.families.stopped(pid, status)
+                self._remember(pid, resume(pid, status, forked=self.families.forked(pid)))
             else:
                 self._report(pid, os.waitstatus_to_exitcode(status))
 
@@ -164,8 +173,8 @@ class Zygote:
             self._faults[pid] = fault
 
     def _report(self, pid: int, code: int) -> None:
-        last = self._families.ended(pid, code)
-        if last is None:
+        last = self.families.ended(pid, code)
+        if last is None or last[1].token == probing.TOKEN:
             return
         first, family = last
         assert family.code is not None
@@ -187,7 +196,7 @@ class Zygote:
         )
 
     def _end_rooms(self) -> None:
-        self._families.end_all()
+        self.families.end_all()
         while True:
             try:
                 pid, status = os.waitpid(-1, probing.ALL_CHILDREN)
@@ -197,14 +206,18 @@ class Zygote:
                 kill(pid)
 
     def _self_test(self) -> Message:
-        """Seal one child of each profile and let it try everything; without the virtual clock when it does not work
-        here.
-        """
-        found = probing.hermetic(self._fork_probe)
+        """Seal one child and let it try everything; without the virtual clock when it does not work here."""
+        found = probing.hermetic(self)
         if not found.get("time") and self._clock_plan is not None:
             self._clock_plan = None
-            found = probing.hermetic(self._fork_probe)
-        return found | {"command": probing.command(self._fork_probe)}
+            found = probing.hermetic(self)
+        return found
 
-    def _fork_probe(self, profile: Profile, descriptors: list[int], memory: int) -> int:
+    def _find_out_about_programs(self) -> None:
+        """Once, and tell the host."""
+        if not self._programs_known:
+            self._programs_known = True
+            control.send(self._channel, {"programs": probing.command(self)})
+
+    def fork_probe(self, profile: Profile, descriptors: list[int], memory: int) -> int:
         return self._fork(profile, descriptors, memory, probe=True)
