@@ -10,7 +10,6 @@ import shutil
 import sqlite3
 import stat
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from backrooms_tui import __version__
 from backrooms_tui.config.paths import state_directory, store_root
 from backrooms_tui.config.settings import Settings
 from backrooms_tui.model.errors import BackroomsError
+from backrooms_tui.model.runtimes import COMMAND_PROFILE, HERMETIC_PROFILE
 from backrooms_tui.model.scrub import scrub
 from backrooms_tui.model.units import format_size, format_time
 from backrooms_tui.model.value import value
@@ -34,8 +34,7 @@ TOOLS = (
     ("man", "shows the manual page"),
 )
 LITTLE_SPACE = 1 << 30
-SEAL_SECONDS = 30.0
-"""How long a zygote may take; it takes 0.2 to 0.4 s."""
+_SEAL_OF = {HERMETIC_PROFILE: "SEAL", COMMAND_PROFILE: "SEAL OF PROGRAMS"}
 WIDTH, HEIGHT = 60, 16
 """What the console needs."""
 
@@ -172,27 +171,27 @@ def _is_locked(path: Path) -> bool:
 
 
 def _seals() -> Iterator[Check]:
-    """Ask the kernel, from inside a sealed process."""
+    """Ask the kernel, from inside sealed processes."""
     from backrooms_tui.entity.host import ZygoteHost
+    from backrooms_tui.entity.seals import not_held
 
     host = ZygoteHost()
     try:
-        deadline = time.monotonic() + SEAL_SECONDS
-        while (seal := host.seal) is None and time.monotonic() < deadline:
-            host.start()  # raises when the one that was started has been refused, or is dead
-            time.sleep(0.01)
+        seals = host.measure()
     except BackroomsError as error:
         yield Check(FAIL, "SEAL", ", ".join((error.code, *error.details)))
         return
     finally:
         host.close()
-    if seal is None:
-        yield Check(FAIL, "SEAL", f"no answer within {SEAL_SECONDS:g} s")
-        return
-    for line in seal.lines():
-        name, _, detail = line.partition(": ")
-        held = detail.startswith(("SEALED", "BOUNDED"))
-        yield Check(OK if held else FAIL, f"SEAL {name}", detail)
+    if not seals:
+        yield Check(FAIL, "SEAL", "no answer")
+    for profile, seal in seals.items():
+        missing = not_held(profile, seal)
+        for line in seal.lines():
+            name, _, detail = line.partition(": ")
+            yield Check(FAIL if line in missing else OK, f"{_SEAL_OF[profile]} {name}", detail)
+    if seals and COMMAND_PROFILE not in seals:
+        yield Check(WARN, _SEAL_OF[COMMAND_PROFILE], "cannot be had here: no rooms with programs")
 
 
 def _terminal() -> Iterator[Check]:

@@ -15,7 +15,7 @@ from backrooms_tui.model.scrub import scrub
 from .command import CommandProcess
 from .commands import prepare
 from .framed import FramedProcess
-from .link import Link
+from .link import HELLO_PATIENCE, Link
 from .mortal import Bounds, Mortal
 from .parse import VERSION
 from .process import EntityProcess, EntitySpec, ExitReport, Seal
@@ -46,7 +46,7 @@ class ZygoteHost:
     def measure(self) -> Mapping[str, Seal]:
         """The same, having waited until all of it is known. Raises EntityInitFailed, EntitySealFailed."""
         link = self._living_link()
-        link.await_facts(programs=True)
+        link.await_facts(programs=True, patience=HELLO_PATIENCE)
         self._living_link()  # raises when it has been refused, or has died of it
         return self.seals
 

@@ -96,9 +96,9 @@ class Link:
         _close_all(descriptors)
         return False
 
-    def await_facts(self, *, programs: bool) -> Message | None:
+    def await_facts(self, *, programs: bool, patience: float = SPAWN_PATIENCE) -> Message | None:
         """Its self-test, waiting while it starts; with `programs`, what it finds out about those is in `command`.
-        None when it does not say.
+        None when it does not say within `patience` seconds.
         """
         if programs:
             with self._lock:
@@ -106,7 +106,7 @@ class Link:
                     self._outbox.append(({"programs": None}, ()))
                     self._send_outbox()
         known = self._programs_known if programs else self._greeted
-        return self.facts if known.wait(SPAWN_PATIENCE) else None
+        return self.facts if known.wait(patience) else None
 
     def flush_later(self, process: Mortal) -> None:
         """Go on writing what `process` could not take at once, as long as nobody else writes to it."""

@@ -60,10 +60,14 @@ def lacking(facts: Facts, runtime: Runtime, *, every_row: bool) -> str | None:
             return why
     if not every_row:
         return None
-    failing = (UNSEALED, "UNBOUNDED") + (("VISIBLE",) if runtime.profile == HERMETIC_PROFILE else ())
-    rows = seals(facts)[runtime.profile].lines()
-    missing = [line for line in rows if line.partition(": ")[2] in failing]
+    missing = not_held(runtime.profile, seals(facts)[runtime.profile])
     return f"REQUIRED, BUT {', '.join(missing)}" if missing else None
+
+
+def not_held(profile: str, seal: Seal) -> tuple[str, ...]:
+    """Lines of the seal that say less than the profile has where everything works."""
+    failing = (UNSEALED, "UNBOUNDED") + (("VISIBLE",) if profile == HERMETIC_PROFILE else ())
+    return tuple(line for line in seal.lines() if line.partition(": ")[2] in failing)
 
 
 def _command_lacks(found: Facts, runtime: Runtime) -> str | None:
