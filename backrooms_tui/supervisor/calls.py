@@ -10,6 +10,7 @@ could have the disk synced by asking.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -32,6 +33,8 @@ MAX_OPEN = 64
 """Calls of one turn at once."""
 MAX_ASKED = 4096
 """Calls for one input, also refused ones: asked without end, they keep the thread from the rooms beside it."""
+MAX_CHUNK = 64 * 1024
+"""Characters of one frame."""
 UNSTORABLE = CallResult(ok=False, error="ANSWER_UNSTORABLE: it cannot be kept in memory")
 _CANCELLED = CallResult(ok=False, error=CANCELLED, interrupted=True)
 
@@ -64,6 +67,10 @@ class Open:
     """Monotonic seconds."""
     pending: Pending | None = None
     """None before the broker has it."""
+    heard: deque[str] = field(default_factory=deque)
+    """Text on its way from the broker's thread to the worker's."""
+    woken: bool = False
+    """The worker has been told that there is some."""
 
     @property
     def over(self) -> bool:
@@ -168,16 +175,26 @@ class Calls:
             return
 
         def chunk(text: str) -> None:
-            self._worker.post(lambda: self._chunk(one, text))
+            one.heard.append(text)
+            if not one.woken:  # what comes while the worker is busy goes into one frame
+                one.woken = True
+                self._worker.post(lambda: self._pass_on(one))
 
         def result(found: CallResult) -> None:
             self._worker.post(lambda: self._ended(one, found))
 
         one.pending = broker.begin(one.call, on_chunk=chunk, on_result=result)
 
-    def _chunk(self, one: Open, text: str) -> None:
-        if not one.over:
-            self._listener.send(one.room, {"type": "chunk", "id": one.call.id, "text": text})
+    def _pass_on(self, one: Open) -> None:
+        """Give the entity what has been heard so far."""
+        one.woken = False  # before it is taken: what comes from now on wakes again
+        parts: list[str] = []
+        while one.heard:
+            parts.append(one.heard.popleft())
+        text = "".join(parts)
+        for start in range(0, 0 if one.over else len(text), MAX_CHUNK):
+            chunk = text[start : start + MAX_CHUNK]
+            self._listener.send(one.room, {"type": "chunk", "id": one.call.id, "text": chunk})
 
     def _ended(self, one: Open, result: CallResult) -> None:
         """The broker has answered: the journal learns it first, then the entity."""
