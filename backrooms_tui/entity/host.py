@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Mapping
 
 from backrooms_tui.model.errors import EntityInitFailed, EntitySealFailed
-from backrooms_tui.model.runtimes import COMMAND, HERMETIC_PROFILE, LLM, OPTIONS, PYTHON, REFERENCE, Runtime
+from backrooms_tui.model.runtimes import COMMAND, LLM, OPTIONS, PYTHON, REFERENCE, Runtime
 from backrooms_tui.model.scrub import scrub
 
 from .command import CommandProcess
@@ -49,10 +49,6 @@ class ZygoteHost:
         link.await_facts(programs=True, patience=HELLO_PATIENCE)
         self._living_link()  # raises when it has been refused, or has died of it
         return self.seals
-
-    @property
-    def seal(self) -> Seal | None:
-        return self.seals.get(HERMETIC_PROFILE)
 
     @property
     def zygote_pid(self) -> int | None:

@@ -139,11 +139,6 @@ class EntityHost(Protocol):
         """By profile (model.runtimes), without those that cannot be had; empty until the zygote has said hello."""
         ...
 
-    @property
-    def seal(self) -> Seal | None:
-        """The hermetic one."""
-        ...
-
     def start(self) -> None:
         """Start the zygote, without waiting for it."""
         ...

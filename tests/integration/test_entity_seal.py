@@ -19,6 +19,7 @@ from sealed_rooms import MIB, SUPPLIED, Room
 
 from backrooms_tui.entity.frames import Closed, Done, Fail
 from backrooms_tui.entity.host import ZygoteHost
+from backrooms_tui.model.runtimes import HERMETIC_PROFILE
 
 SYSCALL = """
 import ctypes, os
@@ -298,8 +299,7 @@ def test_memory_descriptors_and_children_are_bounded(host):
 
 def test_the_seal_says_what_was_tried_and_held_here(host, rooms):
     rooms()
-    assert host.seal is not None
-    lines = host.seal.lines()
+    lines = host.seals[HERMETIC_PROFILE].lines()
     assert [line.split(":")[0] for line in lines] == [
         "FILESYSTEM", "NETWORK", "PROCESS", "NATIVE CODE", "MEMORY", "TIME",
     ]  # fmt: skip

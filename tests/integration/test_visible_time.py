@@ -9,6 +9,7 @@ from sealed_rooms import SUPPLIED, Room, await_condition
 
 from backrooms_tui.entity.host import ZygoteHost
 from backrooms_tui.model.errors import EntitySealFailed
+from backrooms_tui.model.runtimes import HERMETIC_PROFILE
 
 BOOTSTRAP = """
 import sys; sys.path.append(sys.argv[1])
@@ -43,9 +44,9 @@ def host(bootstrap):
 def test_time_is_said_to_be_visible_and_is_and_everything_else_holds(host):
     room = Room(host)
     room.await_ready()
-    await_condition(lambda: host.seal is not None, "hello")
-    assert host.seal.lines()[-1] == "TIME: VISIBLE"
-    assert not [line for line in host.seal.lines()[:-1] if "SEALED" not in line and "BOUNDED" not in line]
+    await_condition(lambda: HERMETIC_PROFILE in host.seals, "hello")
+    assert host.seals[HERMETIC_PROFILE].lines()[-1] == "TIME: VISIBLE"
+    assert not [line for line in host.seals[HERMETIC_PROFILE].lines()[:-1] if "SEALED" not in line and "BOUNDED" not in line]
     shown = int(room.said("import time; result = time.time_ns()"))
     assert abs(shown - time.time_ns()) < 3600 * 1_000_000_000
     assert shown > SUPPLIED
