@@ -14,6 +14,7 @@ from backrooms_tui.model.runtimes import Runtime
 from backrooms_tui.model.value import value
 
 from .command_child import ENVIRONMENT
+from .seal import NOBODY
 
 MAX_NAMED = 8
 """Files of the command line that are passed to the room, beside the program."""
@@ -51,8 +52,24 @@ def find(runtime: Runtime) -> Program:
 
 
 def check(runtime: Runtime) -> None:
-    """Raise UsageError for a command line whose program is not there."""
-    find(runtime)
+    """Raise UsageError for a command line whose program is not there, or which names a file that it may not read."""
+    files = find(runtime).named_files()
+    closed = next((path for path in files if os.geteuid() == 0 and not _open_to_nobody(path)), None)
+    if closed is not None:
+        raise UsageError(f"ENTITY: root's rooms are nobody's, and nobody may not read {closed[:200]!r}.")
+
+
+def _open_to_nobody(path: str) -> bool:
+    """Whether user NOBODY gets to a file and may read it, as far as its mode and those of its folders say."""
+    file = Path(path).resolve()
+    return _grants(file, stat.S_IROTH) and all(_grants(folder, stat.S_IXOTH) for folder in file.parents)
+
+
+def _grants(path: Path, right: int) -> bool:
+    """`right` in the place for others."""
+    found = path.stat()
+    shift = 6 if found.st_uid == NOBODY else 3 if found.st_gid == NOBODY else 0
+    return bool(found.st_mode & (right << shift))
 
 
 def _is_file(path: str) -> bool:

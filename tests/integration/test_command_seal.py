@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from command_rooms import await_condition, descendants, inhabited, need, script
-from sealed_rooms import MIB
+from sealed_rooms import MIB, Room
 
 from backrooms_tui.entity.frames import Done, Fail, Output, Violation
 from backrooms_tui.entity.host import ZygoteHost
@@ -426,6 +426,19 @@ def test_a_required_row_that_does_not_hold_is_named(line, facts, words):
     found = SEALED | {"command": FOUND} | facts
     assert lacking(found, parse(line), every_row=True) == words
     assert lacking(found, parse(line), every_row=False) is None
+
+
+def test_whoever_dies_while_the_zygote_finds_out_about_programs_is_reported():
+    host = ZygoteHost()
+    try:
+        rooms = [Room(host) for _ in range(4)]
+        for room in rooms:
+            room.await_ready()
+            room.begin("import os, select; select.poll().poll(10); os._exit(3)")
+        assert COMMAND_PROFILE in host.measure()
+        assert [room.await_exit().status for room in rooms] == [3] * 4
+    finally:
+        host.close()
 
 
 def test_a_required_seal_that_holds_lets_rooms_start():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 
 import pytest
@@ -107,3 +108,15 @@ def test_programs_begin_again_where_they_were_with_another_owner(service, settin
 def test_a_room_is_not_made_of_a_program_that_is_not_there(service):
     with pytest.raises(UsageError, match="no program 'no-such-program' in /usr/local/bin, /usr/bin, /bin"):
         service.create(RoomConfig(entity="command:no-such-program"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's rooms are nobody's")
+def test_a_file_that_root_alone_may_read_is_named_before_there_is_a_room(service, tmp_path):
+    path = script(tmp_path, "read x")
+    path.chmod(0o600)
+    with pytest.raises(UsageError, match=f"nobody may not read '{path}'"):
+        service.create(RoomConfig(entity=f"command:sh {path}"))
+    path.chmod(0o644)
+    tmp_path.chmod(0o700)
+    with pytest.raises(UsageError, match="nobody may not read"):
+        service.create(RoomConfig(entity=f"command:sh {path}"))
