@@ -43,7 +43,7 @@ FORMS = {
     "SECONDS": Form(r"\d+", r"\d+(?:\.\d+)?"),
     "OFFSET": Form("0x[0-9A-F]{8}"),
     "ADDRESS": Form("0x[0-9a-f]{16}"),
-    "FRAME": Form(r"\w+\+0x[0-9a-f]+", r"\w+ \([\w.<>]+:\d+\)"),
+    "FRAME": Form(r"\w+\+0x[0-9a-f]+", r"\w+ \([\w.<>]+:\d+\)|[\w.+-]+\+0x[0-9a-f]+ \(by the kernel\)"),
     "USER": Form("user@hostname", r"\S+@\S+"),
     "COMMIT": Form("[0-9a-f]{40}", r"(?:[0-9a-f]{40}|unknown)"),
     "BUILD": Form(_TIME, "(?:source|wheel)"),
