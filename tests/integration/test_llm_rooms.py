@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -425,6 +427,54 @@ def test_a_room_of_what_is_not_there_is_not_made(service: RoomService) -> None:
         with pytest.raises(UsageError):
             make_room(service, entity)
     assert service.rooms() == []
+
+
+# Ends of whoever waits.
+
+
+def streaming(service: RoomService, server: ModelServer, room: RoomId) -> Receipt:
+    """Have the room in the middle of an answer."""
+    shown = parts_of(service, room)
+    server.will(stalls("Once upon"))
+    receipt = begin(service, room, "a story")
+    eventually(lambda: shown() == "Once upon")
+    return receipt
+
+
+def test_an_entity_that_dies_lets_go_of_its_model(service: RoomService, server: ModelServer) -> None:
+    room = make_room(service)
+    receipt = streaming(service, server, room)
+    pid = service.room(room).entity_pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    result = service.wait(receipt, timeout=30)
+    assert result is not None
+    assert (result.outcome, said(result)) == (Outcome.CRASH, ["Once upon"])
+    assert server.exchanges[0].closed.wait(10)
+    assert said(ask(service, room, "after")) == ["after "]
+
+
+def test_a_room_that_is_destroyed_lets_go_of_its_model(service: RoomService, server: ModelServer) -> None:
+    room = make_room(service)
+    streaming(service, server, room)
+    service.destroy(room, confirm=room)
+    assert server.exchanges[0].closed.wait(10)
+
+
+def test_an_owner_that_ends_lets_go_of_all_models_and_the_input_is_asked_again_by_the_next(
+    settings: Settings, open_service_on: Callable[[Settings], RoomService], server: ModelServer
+) -> None:
+    service = open_service_on(settings)
+    room = make_room(service)
+    receipt = streaming(service, server, room)
+    service.close()
+    assert server.exchanges[0].closed.wait(10)
+    service = open_service_on(settings)
+    service.resume_pending()
+    result = service.wait(receipt, timeout=30)
+    assert result is not None
+    assert said(result) == ["a story "]
+    assert server.exchanges[1].body == server.exchanges[0].body
 
 
 # Secrets.
