@@ -58,7 +58,7 @@ class LinesProcess(CommandProcess):
         self._started = 0.0
         self._replayed = False
         self._prompt = ""
-        self._last_words: list[str] = []
+        self._last_words = ""
         self._late: list[Frame] = []
 
     def begin_turn(self, seq: int) -> None:
@@ -96,22 +96,19 @@ class LinesProcess(CommandProcess):
     def _tell(self, lines: str, level: str) -> list[Frame]:
         self._moved = time.monotonic()
         self._pause = min(self._pause, SECOND_LOOK)
-        if self._marker:
-            lines, ended = self._without_marks(lines)
-        else:
-            ended = False
+        lines, ended = self._without_marks(lines) if self._marker else (lines, False)
         frames: list[Frame] = []
         if lines and not self._replaying:
             frames.append(Output(lines) if self._in_turn else Log(level, lines))
-            self._last_words = [*self._last_words, lines][-1:]
+            self._last_words = lines
         return [*frames, *self._finish()] if ended else frames
 
     def _without_marks(self, text: str) -> tuple[str, bool]:
         """The lines without the mark, and whether the last one that is due was there; what follows it is left out."""
         kept: list[str] = []
-        for line in text.splitlines(keepends=True):
-            if line.rstrip("\r\n") != self._marker:
-                kept.append(line)
+        for line in text.split("\n")[:-1]:
+            if line.rstrip("\r") != self._marker:
+                kept.append(f"{line}\n")
                 continue
             self._awaited -= 1
             if self._awaited == 0:
@@ -192,7 +189,7 @@ class LinesProcess(CommandProcess):
 
     def _why_not(self, report: ExitReport) -> str:
         """Why it was never ready."""
-        said = "".join((*self._last_words, self._out.rest(), self._error.rest()))[-_MAX_LAST_WORDS:].splitlines()
+        said = f"{self._last_words}{self._out.rest()}{self._error.rest()}"[-_MAX_LAST_WORDS:].splitlines()
         hint = ["mode=exit RUNS A PROGRAM ONCE FOR EACH INPUT"] if report.status == 0 else []
         return " | ".join(["IT ENDED BEFORE IT READ ANYTHING", cause(report), *hint, *filter(None, said)])
 
