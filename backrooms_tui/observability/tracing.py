@@ -18,8 +18,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 from urllib.parse import urlsplit, urlunsplit
 
-from backrooms_tui.config.values import without_credentials
 from backrooms_tui.config.settings import TracingSettings
+from backrooms_tui.config.values import without_credentials
 from backrooms_tui.model.entries import EntryType, MemoryEntry, Outcome
 from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.room import QueuedInput
