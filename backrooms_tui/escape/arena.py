@@ -67,6 +67,7 @@ class Arena:
     def room(self, profile: str, *, entity: str | None = None) -> RoomId:
         """A fresh room that has committed WORD. Raises EntityInitFailed and what commands can be refused with."""
         room = self.room_without_entity(entity or self.profiles[profile])
+        self.service.await_entity(room, PATIENCE)
         result = self.ask(room, f"{KEEP}{WORD}")
         if result.outcome not in (Outcome.SILENT, Outcome.OUTPUT):
             raise EntityInitFailed(f"OUTCOME: {result.outcome}")

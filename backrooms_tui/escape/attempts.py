@@ -28,6 +28,9 @@ MEANINGS: Mapping[str, str] = {
     NOTHING: "not applicable",
 }
 
+SHORT, LONG = 1.0, 15.0
+"""Seconds for an attempt that the deadline has to end, and for all others: a busy machine may take its time."""
+
 Proof = Callable[["Outside", str], bool]
 """Whether what was said, or what is to be seen outside, shows an escape."""
 
@@ -83,8 +86,10 @@ class Attempt:
     """What the report of its death or failure in a sealed Python entity must hold."""
     unsealed: bool = True
     """Whether there is anything to see outside a room."""
-    timeout: float = 1.0
+    timeout: float = LONG
     """Seconds."""
+    late: bool = False
+    """Whether what it has sent can still meet the next input, which is discarded with it."""
     queued: bool = False
     """Whether an input waits behind it, with a word that it must not learn."""
 

@@ -79,7 +79,6 @@ TIMES = (
             "mtime of a file it can stat": "result = os.stat(VICTIM).st_mtime",
         },
         command=_VISIBLE,
-        timeout=2.0,
     ),
     Attempt(
         "time",
@@ -89,7 +88,6 @@ TIMES = (
         "result = moves(clock, 1020)",
         f"{HELD} {DIED}",
         f"{_VISIBLE} {DIED}",
-        timeout=2.0,
     ),
     Attempt(
         "time",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .attempts import DEADLINE, DIED, HELD, NOTHING, Attempt, never
+from .attempts import DEADLINE, DIED, HELD, NOTHING, SHORT, Attempt, never
 
 
 def _death(name: str, code: str, told: str) -> Attempt:
@@ -20,7 +20,15 @@ CRASHES = (
     _death("SIGKILL itself", "os.kill(os.getpid(), 9)", "SIGNAL: SIGKILL"),
     _death("raise SIGSEGV by kill", "os.kill(os.getpid(), 11)", "SIGNAL: SIGSEGV"),
     _death("a real-time signal", "os.kill(os.getpid(), 40)", "SIGNAL: 40"),
-    Attempt("crash", "SIGSTOP itself", "os.kill(os.getpid(), 19)", f"{HELD} {DEADLINE}", f"{HELD} {DEADLINE}", never),
+    Attempt(
+        "crash",
+        "SIGSTOP itself",
+        "os.kill(os.getpid(), 19)",
+        f"{HELD} {DEADLINE}",
+        f"{HELD} {DEADLINE}",
+        never,
+        timeout=SHORT,
+    ),
     Attempt("crash", "uncaught exception", "raise ValueError('as asked')", HELD, HELD, never, "ValueError"),
     Attempt(
         "crash",
@@ -39,6 +47,7 @@ CRASHES = (
         NOTHING,
         never,
         unsealed=False,
+        timeout=SHORT,
     ),
     Attempt(
         "crash",

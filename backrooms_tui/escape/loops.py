@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .attempts import DEADLINE, never, table
+from .attempts import DEADLINE, SHORT, never, table
 
 LOOPS = table(
     "loop",
@@ -17,7 +17,7 @@ LOOPS = table(
         "sleep forever in poll": "wait(-1)",
     },
     proof=never,
-    timeout=0.5,
+    timeout=SHORT / 2,
     hermetic=DEADLINE,
     command=DEADLINE,
 )

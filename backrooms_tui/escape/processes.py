@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from .attempts import BY_DESIGN, DIED, HELD, Attempt, table
+from backrooms_tui.entity.syscalls import ALLOWED, CONDITIONAL
+
+from .attempts import BY_DESIGN, DIED, HELD, NOTHING, Attempt, table
 from .outside import Outside
 
 
@@ -17,6 +19,20 @@ _LOOK = (
     "here, there = Span(ctypes.addressof(kept), SECRET_SIZE), Span(SECRET_AT, SECRET_SIZE)\n"
     "syscall(310, HOST, ctypes.addressof(here), 1, ctypes.addressof(there), 1, 0); result = kept.raw"
 )
+
+_KERNELS_OWN = {335, 336}
+"""uretprobe and uprobe: for code that the kernel itself puts into a process; it lets them past every filter and kills
+whoever else comes by them (SIGILL).
+"""
+_SWEEP = f"""
+listed = {sorted({*ALLOWED.values(), *CONDITIONAL.values(), *_KERNELS_OWN})}
+found = []
+for number in range(500):
+    if number not in listed and (libc.syscall(*[ctypes.c_long(n) for n in (number, -1, -1, -1, -1, -1, -1)]) != -1
+            or ctypes.get_errno() != 1):
+        found.append(number)
+result = found or None
+"""
 
 PROCESSES = (
     *table(
@@ -70,6 +86,9 @@ PROCESSES = (
         },
         proof=_secret,
     ),
+    Attempt("proc", "every system call that is not on the list", _SWEEP, HELD, NOTHING, unsealed=False),
+    # What the numbers of another table could mean is not asked: it kills.
+    Attempt("proc", "getpid by the x32 table", "result = syscall(0x40000000 + 39)", DIED, DIED, told="SIGSYS"),
     # A program in its own place, inside the same seal: that is what a command is.
     Attempt(
         "proc", "execve over itself", "os.execv('/bin/echo', ['echo', 'GOT', 'x'])", HELD, f"{HELD} {DIED} {BY_DESIGN}"

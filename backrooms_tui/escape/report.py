@@ -66,7 +66,7 @@ def summary_lines(report: Report) -> list[str]:
 def _neighbour(report: Report) -> list[str]:
     """What the neighbour had to suffer, where it had a right to its calm."""
     rows = [
-        (tried.neighbour / max(one.quiet, 1e-9), tried, one)
+        (tried.neighbour / max(tried.quiet, 1e-9), tried, one)
         for one in report.results
         for profile, tried in one.tried.items()
         if one.has_calm
@@ -77,7 +77,7 @@ def _neighbour(report: Report) -> list[str]:
         return []
     factor, tried, one = max(rows, key=lambda row: row[0])
     _, slowest, beside = max(rows, key=lambda row: row[1].worst)
-    figures = f"{tried.neighbour * 1000:.1f} ms, QUIET {one.quiet * 1000:.1f} ms"
+    figures = f"{tried.neighbour * 1000:.1f} ms, QUIET {tried.quiet * 1000:.1f} ms"
     return [
         f"NEIGHBOUR: MEDIAN {factor:.1f}x AT WORST ({figures}: {one.row.group}, {one.row.name})",
         f"NEIGHBOUR: SLOWEST ANSWER {slowest.worst * 1000:.0f} ms ({beside.row.group}, {beside.row.name})",
@@ -108,7 +108,6 @@ def _row_value(one: Result) -> dict[str, Any]:
         "attempt": one.row.name,
         "unsealed": {"outcome": one.baseline.outcome, "detail": one.baseline.detail},
         "proves": one.proves,
-        "quiet_ms": round(one.quiet * 1000, 3),
         "troubles": [*one.troubles],
         "profiles": {
             profile: {
@@ -117,6 +116,7 @@ def _row_value(one: Result) -> dict[str, Any]:
                 "fits": tried.fits,
                 "detail": tried.detail,
                 "after": tried.after or None,
+                "quiet_ms": round(tried.quiet * 1000, 3),
                 "neighbour_ms": round(tried.neighbour * 1000, 3),
                 "neighbour_worst_ms": round(tried.worst * 1000, 3),
             }

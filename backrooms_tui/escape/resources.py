@@ -26,7 +26,6 @@ RESOURCES = (
         "wait(700); result = len(m)",
         HELD,
         _ALIVE,
-        timeout=2.0,
     ),
     Attempt(
         "res",
@@ -41,7 +40,6 @@ RESOURCES = (
         "kept = []\nfor _ in range(3_000_000): kept.append([])\nresult = len(kept)",
         f"{HELD} {DIED}",
         _ALIVE,
-        timeout=4.0,
     ),
     Attempt(
         "res",
@@ -49,7 +47,6 @@ RESOURCES = (
         "kept = []\nfor n in range(256): kept.append(1 << (8 << 20) + n)\nresult = len(kept)",
         f"{HELD} {DIED}",
         _ALIVE,
-        timeout=4.0,
     ),
     Attempt("res", "descriptor exhaustion by dup", "result = [os.dup(1) for _ in range(200)]", HELD, HELD),
     Attempt("res", "descriptor exhaustion by pipes", "result = [os.pipe() for _ in range(200)]", HELD, HELD),
@@ -74,7 +71,6 @@ RESOURCES = (
         PROTOCOL,
         never,
         unsealed=False,
-        timeout=4.0,
     ),
     Attempt(
         "res",
@@ -84,7 +80,6 @@ RESOURCES = (
         PROTOCOL,
         never,
         unsealed=False,
-        timeout=4.0,
     ),
     Attempt(
         "res",
@@ -94,7 +89,6 @@ RESOURCES = (
         PROTOCOL,
         never,
         unsealed=False,
-        timeout=6.0,
     ),
     Attempt(
         "res",
@@ -104,7 +98,6 @@ RESOURCES = (
         PROTOCOL,
         never,
         unsealed=False,
-        timeout=6.0,
     ),
     Attempt(
         "res",
@@ -114,7 +107,6 @@ RESOURCES = (
         PROTOCOL,
         never,
         unsealed=False,
-        timeout=6.0,
     ),
     Attempt(
         "res",
@@ -132,7 +124,6 @@ RESOURCES = (
         f"{DIED} {HELD}",
         f"{DIED} {HELD} {DEADLINE}",
         never,
-        timeout=4.0,
     ),
     Attempt(
         "res",
@@ -150,7 +141,6 @@ RESOURCES = (
         f"{HELD} {DIED}",
         f"{HELD} {DIED} {PROTOCOL}",
         never,
-        timeout=2.0,
     ),
     Attempt(
         "res",
@@ -166,7 +156,6 @@ RESOURCES = (
         "result = 200_000 - refused or None",
         HELD,
         f"{HELD} {NOTHING}",
-        timeout=4.0,
         unsealed=False,
     ),
 )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from backrooms_tui.model.reports import Progress, quiet
-from backrooms_tui.model.value import value
+from backrooms_tui.model.value import changed, value
 
 from .arena import Arena, descriptors, memory
 from .attempts import ESCAPED, NOTHING, Attempt
@@ -38,8 +38,6 @@ class Result:
     baseline: Baseline
     tried: dict[str, Tried]
     """By profile, of those that it applies to and that can be had here."""
-    quiet: float
-    """Median seconds of the neighbour's answers before it."""
 
     @property
     def proves(self) -> bool:
@@ -56,8 +54,8 @@ class Result:
                 found.append(f"{profile}: {tried.outcome}, not {right}: {tried.detail}")
             if tried.after:
                 found.append(f"{profile}: AFTERWARDS {tried.after}")
-            if self.has_calm and slowed(tried.neighbour, self.quiet):
-                found.append(f"{profile}: NEIGHBOUR {tried.neighbour * 1000:.1f} ms, QUIET {self.quiet * 1000:.1f} ms")
+            if self.has_calm and slowed(tried.neighbour, tried.quiet):
+                found.append(f"{profile}: NEIGHBOUR {tried.neighbour * 1000:.1f} ms, QUIET {tried.quiet * 1000:.1f} ms")
         return tuple(found)
 
     @property
@@ -166,7 +164,7 @@ def _tried(arena: Arena, row: Row, calm: float) -> Result:
         if NOTHING not in row.expected(profile):
             tried[profile] = _in_profile(arena, row, profile, calm)
     arena.outside.restore()
-    return Result(row, baseline, tried, calm)
+    return Result(row, baseline, tried)
 
 
 def _in_profile(arena: Arena, row: Row, profile: str, calm: float) -> Tried:
@@ -175,7 +173,8 @@ def _in_profile(arena: Arena, row: Row, profile: str, calm: float) -> Tried:
         tried = attempt_in_room(arena, row, profile) if isinstance(row, Attempt) else play(arena, row, profile)
         if not slowed(tried.neighbour, calm):
             break
-    return tried
+        calm = max(calm, median(arena.neighbour.asked(time.monotonic(), least=CALM)))  # it may be slow without it, too
+    return changed(tried, quiet=calm)
 
 
 def children(besides: int) -> int:

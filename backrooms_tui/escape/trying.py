@@ -42,6 +42,8 @@ class Tried:
     """Median seconds of the neighbour's answers meanwhile."""
     worst: float
     """Seconds of its slowest answer meanwhile."""
+    quiet: float = 0.0
+    """Median seconds of its answers around it."""
 
 
 def play(arena: Arena, scenario: Scenario, profile: str) -> Tried:
@@ -66,6 +68,8 @@ def attempt_in_room(arena: Arena, attempt: Attempt, profile: str) -> Tried:
         with arena.notices(room) as notices:
             result = _make(arena, room, attempt, text)
             after = arena.answers(room)
+            if after and attempt.late:
+                after = arena.answers(room)
     except (BackroomsError, Hung) as error:
         return _hung(arena, started, error)
     outcome = judged(arena, attempt, profile, result, notices)

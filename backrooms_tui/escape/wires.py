@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .attempts import DEADLINE, DIED, HELD, PROTOCOL, Attempt, never
+from .attempts import DEADLINE, DIED, HELD, LONG, PROTOCOL, SHORT, Attempt, never
 from .outside import Outside
 
 _VALUE = '\'{"type":"state","set":{"big":"\' + "x" * %s + \'"}}\\n\''
@@ -17,8 +17,9 @@ def _granted(_: Outside, said: str) -> bool:
     return '"ok":true' in said.replace(" ", "")
 
 
-def _lie(name: str, code: str, hermetic: str = PROTOCOL, command: str = PROTOCOL) -> Attempt:
-    return Attempt("wire", name, code, hermetic, command, never, unsealed=False)
+def _lie(name: str, code: str, hermetic: str = PROTOCOL, command: str = PROTOCOL, *, late: bool = False) -> Attempt:
+    timeout = SHORT if DEADLINE in command else LONG
+    return Attempt("wire", name, code, hermetic, command, never, unsealed=False, timeout=timeout, late=late)
 
 
 WIRES = (
@@ -51,8 +52,9 @@ WIRES = (
     _lie(
         "output after done",
         'send(b\'{"type":"done","seq":%d}\\n{"type":"output","text":"late"}\\n\' % SEQ)',
+        late=True,
     ),
-    _lie("done twice", 'send(b\'{"type":"done","seq":%d}\\n\' % SEQ)'),
+    _lie("done twice", 'send(b\'{"type":"done","seq":%d}\\n\' % SEQ)', late=True),
     _lie("state of 17 MiB in one frame", f"send(({_VALUE % '(17 << 20)'}).encode())"),
     _lie(
         "state of 17 MiB in pieces",
