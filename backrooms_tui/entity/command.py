@@ -17,6 +17,7 @@ from typing import Any
 from backrooms_tui.model.value import value
 
 from .command_child import SEALED
+from .families import MAX_TASKS
 from .frames import Fail, Frame, Violation
 from .memory import Watcher
 from .mortal import Bounds, Mortal, take
@@ -29,6 +30,7 @@ from .ticking import Ticker
 WATCH = 0.25
 """Seconds between two looks at a program's memory."""
 _MAX_REFUSAL = 4096
+_CROWDED = f"more than {MAX_TASKS} processes and threads"
 _AT_ONCE = 0.000_001
 _SOON = 0.001
 
@@ -188,7 +190,7 @@ class CommandProcess(Mortal):
         frames = self._on_control() if self._pipes.control in self._sources else []
         if not self._broken:
             frames += [*self._on_out(), *self._on_error()]
-            frames += self._on_death(report)
+            frames += self._on_death(report) if not self.crowded else [self._break("PROCESSES_EXCEEDED", _CROWDED)]
         return frames
 
     def _on_out(self) -> list[Frame]:

@@ -19,7 +19,7 @@ program its control socket, the pipes for descriptors 0, 1 and 2, and the files 
 Message = dict[str, Any]
 """Host to zygote: {spawn: token, memory, profile}, or {programs} to be told of them soon. Back: {hello: facts} once,
 {programs: facts} once, {spawned: token, pid} with a pidfd, {refused: token, errno}, {exited: token, pid, signal,
-status, address, sent, place}."""
+status, address, sent, place, crowded}."""
 
 
 def send(channel: socket.socket, message: Message, descriptors: tuple[int, ...] = ()) -> None:

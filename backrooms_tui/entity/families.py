@@ -27,6 +27,8 @@ class Family:
     """Everything but the process it began with."""
     code: int | None = None
     """How that process ended."""
+    crowded: bool = False
+    """It was ended for having more than MAX_TASKS."""
 
 
 class Families:
@@ -99,6 +101,7 @@ class Families:
         if family.code is not None:
             kill(pid)
         elif len(family.others) >= MAX_TASKS:
+            family.crowded = True
             kill(first)
 
     def _forget(self, pid: int) -> int | None:

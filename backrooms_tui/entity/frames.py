@@ -105,7 +105,7 @@ class Done:
 @value
 class Violation:
     """The entity broke the protocol or a bound. `code` is OUTPUT_SIZE_EXCEEDED, PROTOCOL_VIOLATION or, of a
-    program, MEMORY_EXCEEDED. It has to be killed; nothing more comes from it.
+    program, MEMORY_EXCEEDED or PROCESSES_EXCEEDED. It has to be killed; nothing more comes from it.
     """
 
     code: str

@@ -210,7 +210,7 @@ class Link:
         else:
             self._due.discard(message["exited"])
             room = self._rooms.pop(message["exited"])
-            how = (message[name] for name in ("signal", "status", "address", "sent", "place"))
+            how = (message[name] for name in ("signal", "status", "address", "sent", "place", "crowded"))
             room.died(Death(*how))
 
     def _end(self) -> None:

@@ -29,6 +29,8 @@ class Death:
     address: int | None = None
     sent: bool = False
     frame0: str | None = None
+    crowded: bool = False
+    """The zygote has ended it, for having made too many processes and threads."""
 
 
 NEVER_BORN = Death()
@@ -52,6 +54,7 @@ class Mortal:
     def __init__(self, on_exit: Callable[[ExitReport], None]) -> None:
         self.pid: int | None = None
         self.exit: ExitReport | None = None
+        self.crowded = False
         self._on_exit = on_exit
         self._pidfd: int | None = None
         self._kill_asked = False
@@ -93,6 +96,7 @@ class Mortal:
                 sent=how.sent,
                 frame0=how.frame0,
             )
+            self.crowded = how.crowded
             if self._open:
                 self._reported()
         self._on_exit(self.exit)

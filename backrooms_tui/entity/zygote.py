@@ -192,6 +192,7 @@ class Zygote:
                 "address": fault.address if fault is not None else None,
                 "sent": fault is not None and fault.address is None,
                 "place": fault.place if fault is not None else None,
+                "crowded": family.crowded,
             },
         )
 

@@ -279,8 +279,9 @@ def test_a_fork_bomb_ends_with_its_room_and_the_neighbours_go_on(host):
     with inhabited(host, "command:cat") as neighbour:
         with inhabited(host, "command?children=yes:sh") as room:
             pid = room.process.pid
-            room.begin("bomb() { bomb | bomb & }; bomb; while :; do :; done")
-            room.await_exit()
+            frames = room.turn("bomb() { bomb | bomb & }; bomb; while :; do :; done")
+            assert isinstance(frames[-1], Violation)
+            assert frames[-1].code == "PROCESSES_EXCEEDED"
             await_condition(lambda: strays(pid) == [], "the end of the bomb")
         assert neighbour.lines("well") == ["well"]
 
