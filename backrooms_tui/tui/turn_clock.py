@@ -1,4 +1,7 @@
-"""How long the shown room's entity has been at work, in the input box, once a second while it is."""
+"""How long the shown room's entity has been at work, in the input box, once a second while it is.
+
+What was read of the room goes there, too: that an input which waited has begun is told by no event's queue depth.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,9 @@ class TurnClock:
     def learn(self, view: RoomView | None) -> None:
         """Take what was read of the shown room; of a turn that is not the running one any more, nothing."""
         self._calls = view is not None and bool(parse(view.record.config.entity).calls)
-        turn = None if view is None else view.running
+        box, turn = self._screen.input_box, None if view is None else view.running
+        if box is not None and view is not None and box.room_id == view.record.id:
+            box.set_queue(view.queue_depth)
         if turn is not None and self._turn is not None and turn.seq == self._turn.seq:
             self._turn = turn
 

@@ -145,6 +145,7 @@ async def test_what_is_being_said_is_seen_and_ended_by_a_key(pilot: Pilot[Any], 
     await ask(pilot, "forever")
     await sees(pilot, "| ENTITY: forever and on and on")
     await sees(pilot, "ctrl+x INTERRUPT")
+    await sees(pilot, "0/16")
     await pilot.press(key)
     await sees(pilot, "# INTERRUPTED")
     await comes(pilot, lambda: "ctrl+x INTERRUPT" not in screen_text(pilot.app))

@@ -78,7 +78,7 @@ class CreateRoom(Form[RoomConfig]):
     def about(self, given: Mapping[str, str], width: int) -> tuple[Row, ...]:
         kind = self._kind(given)
         known = " ".join(f"{name}={option.default}" for name, option in OPTIONS[kind].items())
-        lines = wrap(f"OPTIONS: {known}" if known else "It has no options.", width - 4)
+        lines = wrap(f"OPTIONS: {known}" if known else "It has no options.", max(20, width - 4))
         persists = "The room persists until it is destroyed."
         return tuple(row(ink("dim", f"  {line}")) for line in (_ABOUT[kind], *lines, persists))
 
