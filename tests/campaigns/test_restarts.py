@@ -149,6 +149,7 @@ def answers(service: RoomService, room: RoomId, words: bytes) -> str:
 def test_restarts_leave_no_orphan_no_zombie_and_no_descriptor(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    gc.collect()  # what earlier tests have left
     before, faults = descriptors(), []
     file = tmp_path / "looping.py"
     file.write_text(LOOPING)
