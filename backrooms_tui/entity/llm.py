@@ -51,7 +51,7 @@ class LlmEntity(Entity):
         except Interrupted:
             turn.append(self._broken_off(INTERRUPTED))
         except CallFailed as error:
-            if error.code != EXHAUSTED:
+            if error.code != EXHAUSTED or (len(turn) == 1 and not self._streamed):  # nothing came of it at all
                 raise Failure(error.code, str(error).partition(":")[2].strip()) from None
             self.observe(str(error))
             turn.append(self._broken_off(CUT))

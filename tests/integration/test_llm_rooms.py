@@ -285,6 +285,26 @@ def test_a_model_that_never_ends_its_turn_is_ended_and_the_room_goes_on(
     assert talk(server)[-2:] == [("assistant", "[cut]"), ("user", "and now?")]
 
 
+@pytest.mark.parametrize("option", ["tokens=10", "seconds=0.2"])
+def test_a_budget_that_is_used_up_before_anything_came_of_it_is_an_error(
+    service: RoomService, server: ModelServer, option: str
+) -> None:
+    server.will(deaf)
+    result = ask(service, make_room(service, f"llm?{option}:openai/some-model"), "hello")
+    assert result.outcome == Outcome.FAILED
+    assert "BUDGET_EXHAUSTED: " in result.entries[-1].content
+
+
+def test_what_was_said_until_the_seconds_of_the_turn_were_over_stays(service: RoomService, server: ModelServer) -> None:
+    room = make_room(service, "llm?seconds=2:openai/some-model")
+    server.will(stalls("Once upon"))
+    result = ask(service, room, "a story")
+    assert (result.outcome, said(result)) == (Outcome.OUTPUT, ["Once upon"])
+    assert observed(result) == ["BUDGET_EXHAUSTED: THE SECONDS OF THE TURN"]
+    ask(service, room, "go on")
+    assert talk(server)[1] == ("assistant", "Once upon [cut]")
+
+
 def test_with_done_as_a_tool_a_turn_goes_on_until_it_is_used(service: RoomService, server: ModelServer) -> None:
     room = make_room(service, "llm?done=tool:openai/some-model")
     server.will(says("First."), says("Second."), uses(("done", {})))

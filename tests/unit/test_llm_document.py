@@ -15,6 +15,7 @@ from backrooms_tui.broker.tools import TOOLS
 from backrooms_tui.cli.parsing import command_named, parse, split
 from backrooms_tui.config.settings import ModelSettings
 from backrooms_tui.entity import llm_tools
+from backrooms_tui.entity.calls import EXHAUSTED
 from backrooms_tui.model.runtimes import OPTIONS
 from backrooms_tui.model.runtimes import parse as parse_entity
 from backrooms_tui.model.value import as_dict
@@ -51,7 +52,7 @@ def test_all_tools_stand_there():
 
 def test_all_reasons_why_a_call_fails_stand_there():
     codes = {failures.FAILED, failures.TIMEOUT, failures.GARBAGE, failures.INVALID}
-    assert rows("Errors").keys() == codes | {"CONTEXT_TOO_LARGE"}
+    assert rows("Errors").keys() == codes | {EXHAUSTED, "CONTEXT_TOO_LARGE"}
 
 
 def test_the_whole_grammar_stands_there():
