@@ -59,6 +59,8 @@ class Channel:
             if not data:
                 break
             self._kept += data
+        if not self._kept:
+            return False
         frame = encode({"type": "interrupt", "seq": seq})
         return self._kept.startswith(frame) or b"\n" + frame in self._kept
 
