@@ -13,6 +13,8 @@ from .attempts import DEADLINE, DIED, ESCAPED, HELD, NOTHING, Attempt
 from .outside import Outside
 from .probes import ENDED, PLAIN, filled, said
 
+MAX_DETAIL = 200
+"""Characters of how something failed: one attempt fails with 40 million."""
 PYTHON_FAILED = 1
 """Exit status of an uncaught exception: the attempt was refused."""
 
@@ -55,7 +57,7 @@ def _judged(attempt: Attempt, outside: Outside, status: int, out: str, errors: s
     if status < 0:
         return Baseline(DIED, f"signal {-status}")
     if status == PYTHON_FAILED:
-        return Baseline(HELD, (errors.strip().splitlines() or [""])[-1])
+        return Baseline(HELD, (errors.strip().splitlines() or [""])[-1][:MAX_DETAIL])
     return Baseline(HELD if out.rstrip().endswith(ENDED) else DIED, f"exit status {status}")
 
 

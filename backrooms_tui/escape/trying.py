@@ -13,6 +13,7 @@ from backrooms_tui.model.views import TurnResult
 
 from .arena import Arena, Hung
 from .attempts import BY_DESIGN, DEADLINE, DIED, ESCAPED, HELD, PROTOCOL, Attempt
+from .baseline import MAX_DETAIL
 from .neighbour import median
 from .probes import filled, said
 from .scenarios import Scenario
@@ -116,4 +117,4 @@ def _line(text: str) -> str:
     """The error in one line: its cause rather than its name."""
     lines = [line.strip(" |") for line in text.splitlines() if line.strip()]
     causes = [line for line in lines if not line.startswith(("ERROR:", "FATAL:", "AS REPORTED"))]
-    return (causes or lines or [""])[0][:200]
+    return (causes or lines or [""])[0][:MAX_DETAIL]
