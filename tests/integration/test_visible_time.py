@@ -46,7 +46,9 @@ def test_time_is_said_to_be_visible_and_is_and_everything_else_holds(host):
     room.await_ready()
     await_condition(lambda: HERMETIC_PROFILE in host.seals, "hello")
     assert host.seals[HERMETIC_PROFILE].lines()[-1] == "TIME: VISIBLE"
-    assert not [line for line in host.seals[HERMETIC_PROFILE].lines()[:-1] if "SEALED" not in line and "BOUNDED" not in line]
+    assert not [
+        line for line in host.seals[HERMETIC_PROFILE].lines()[:-1] if "SEALED" not in line and "BOUNDED" not in line
+    ]
     shown = int(room.said("import time; result = time.time_ns()"))
     assert abs(shown - time.time_ns()) < 3600 * 1_000_000_000
     assert shown > SUPPLIED
