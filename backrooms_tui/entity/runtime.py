@@ -10,10 +10,9 @@ import time
 import traceback
 import types
 from collections.abc import Container, Iterable, Mapping
-from itertools import dropwhile
 from typing import Any, NoReturn
 
-from . import interrupts
+from . import asking, base, channel, interrupts, preload
 from .asking import Asking
 from .base import Entity, Failure
 from .channel import Channel, FrameTooLarge, encode
@@ -26,6 +25,7 @@ from .state import State
 
 _RESERVE = 4 * 1024 * 1024
 """Bytes of address space, never touched, that are given up when memory runs out, to go on with."""
+_OURS = frozenset((__file__, *(module.__file__ for module in (asking, base, channel, interrupts, preload))))
 MAX_PLACES = 64
 """Frames of a failure that are told."""
 _Places = list[tuple[str, int, str, None]]
@@ -212,14 +212,10 @@ def _text_of(error: BaseException) -> str:
 
 
 def _places(error: BaseException) -> _Places:
-    """Where it happened: the innermost frames, without those around the entity and without SIGINT's handler."""
-    walked = [place for place in traceback.walk_tb(error.__traceback__) if _file(place) != interrupts.__file__]
-    frames = list(dropwhile(lambda place: _file(place) == __file__, walked))[-MAX_PLACES:]
+    """Where it happened: the innermost frames, without those of the runtime, around the entity and below it."""
+    walked = traceback.walk_tb(error.__traceback__)
+    frames = [place for place in walked if place[0].f_code.co_filename not in _OURS][-MAX_PLACES:]
     return [(frame.f_code.co_filename, line, frame.f_code.co_name, None) for frame, line in frames]
-
-
-def _file(place: tuple[types.FrameType, int]) -> str:
-    return place[0].f_code.co_filename
 
 
 def _let_go(error: BaseException | None) -> None:

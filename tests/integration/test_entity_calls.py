@@ -212,3 +212,11 @@ def test_a_call_outside_a_turn_is_the_entitys_mistake(shared_host):
         ("RuntimeError", "calls are made while an input is answered")
     ]
     room.end()
+
+
+def test_where_a_call_failed_is_told_by_the_entitys_own_lines(room):
+    call = asked(room, "self.call('model')")
+    room.process.send(
+        {"type": "result", "id": call.id, "ok": False, "error": "CAPABILITY_DENIED", "interrupted": False}
+    )
+    assert rest(room)[-1].trace.endswith('File "input.py", line 1, in <module>\n')
