@@ -78,10 +78,7 @@ def deadlines(entity: str, rounds: int) -> list[float]:
                 old = service.await_entity(room, PATIENCE).entity_pid
                 service.submit(room, b"spin", source="bench", timeout=TIMEOUT)
                 started = next(
-                    event.at
-                    for events in iter(watch.get, None)
-                    for event in events
-                    if isinstance(event, TurnStarted)
+                    event.at for events in iter(watch.get, None) for event in events if isinstance(event, TurnStarted)
                 )
                 while service.await_entity(room, PATIENCE).entity_pid in (old, None):
                     time.sleep(0.0005)
