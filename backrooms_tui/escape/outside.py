@@ -224,7 +224,10 @@ class Ears:
 def _bystander(user: int) -> subprocess.Popen[bytes]:
     """A process of the entities' user that does nothing, and ends with us."""
     process = subprocess.Popen(
-        [sys.executable, "-I", "-S", "-c", _BYSTANDER, str(user)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-I", "-S", "-c", _BYSTANDER, str(user)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C is not meant for it
     )
     assert process.stdout is not None
     process.stdout.readline()  # it is that user by now

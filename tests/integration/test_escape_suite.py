@@ -206,6 +206,16 @@ def test_a_suite_that_is_stopped_leaves_no_process_and_but_for_sigkill_no_file(t
         assert list((tmp_path / "tmp").iterdir()) == []
 
 
+@pytest.mark.terminal
+def test_ctrl_c_ends_the_suite_with_a_word(tmp_path):
+    with RoomExe(tmp_path).terminal("doctor", "--escape") as terminal:
+        terminal.expect("fs     list")
+        terminal.type(b"\x03")
+        assert terminal.end() == 130
+    assert "INTERRUPTED" in terminal.seen
+    assert "Traceback" not in terminal.seen
+
+
 def test_every_row_stands_in_the_documentation():
     text = (ROOT / "docs/ESCAPE.md").read_text()
     missing = [row.name for row in ROWS if f"| {row.group} | {row.name.replace('|', '/')} |" not in text]
