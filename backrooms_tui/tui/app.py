@@ -47,6 +47,7 @@ def run_console(host: Host, settings: Settings, *, on_fault: OnFault = unwritten
             memory_limit=settings.limits.max_room_memory,
             timeout=settings.limits.entity_timeout,
             compression=settings.persistence.compression,
+            entity=settings.entity.default,
         ),
         keymap=keymap,
         view=load_view(state / "console.json"),

@@ -7,6 +7,7 @@ import fcntl
 import os
 import pty
 import re
+import select
 import signal
 import struct
 import subprocess
@@ -22,6 +23,7 @@ import pyte
 import pytest
 from support import ROOT, eventually
 
+LOOK_UP_SECONDS = 0.1
 PROGRAM = (sys.executable, "-m", "backrooms_tui")
 ENVIRONMENT = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8", "TEXTUAL_FPS": "60"}
 
@@ -59,6 +61,7 @@ class PtyProgram:
         **environ: str,
     ) -> None:
         self.written = bytearray()
+        self._hung_up = False
         self._screen = pyte.Screen(*size)
         self._stream = pyte.ByteStream(self._screen)
         self._lock = threading.Lock()
@@ -91,10 +94,12 @@ class PtyProgram:
                 os.close(descriptor)
 
     def _read(self) -> None:
-        while True:
+        while not self._hung_up:
             try:
+                if not select.select([self.master], [], [], LOOK_UP_SECONDS)[0]:
+                    continue
                 data = os.read(self.master, 65536)
-            except OSError:
+            except (OSError, ValueError):
                 return
             if not data:
                 return
@@ -138,6 +143,8 @@ class PtyProgram:
 
     def hang_up(self) -> None:
         """Close the terminal from the other side: the kernel sends SIGHUP, writes fail with EIO."""
+        self._hung_up = True
+        self._reader.join(10)  # while it reads, the terminal stays open whatever is closed
         os.close(self._slave)
         os.close(self.master)
 

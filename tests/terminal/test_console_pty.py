@@ -192,3 +192,14 @@ def test_a_job_draws_while_it_runs_and_the_console_is_silent_again_after_it(cons
     console.send("\x11")
     console.wait()
     assert stray_bytes(bytes(console.written)) == []
+
+
+def test_a_room_is_made_with_the_entity_that_is_configured(home: Path) -> None:
+    with PtyProgram(home, ROOM_ENTITY_DEFAULT="llm:scripted/echo") as console:
+        console.sees("NO ROOMS EXIST")
+        console.send("ac\r")
+        console.sees("scripted/echo")
+        console.send("\r")
+        console.sees("B / 65536")
+        console.send("hello there\r")
+        console.sees("ENTITY: hello there")
