@@ -1,4 +1,6 @@
-"""Services that tests open, and what tests need of a Redis server; the server itself is `redis_server` of every test."""
+"""Services and hosts of entities that tests open, and what tests need of a Redis server (`redis_server` itself is of
+every test).
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ from contextlib import suppress
 import pytest
 from redis_server import RedisServer
 
+from backrooms_tui.entity.host import ZygoteHost
 from backrooms_tui.model.errors import StoreFailed
 from backrooms_tui.persistence.opening import open_store
 from backrooms_tui.service import open_service
@@ -25,6 +28,15 @@ def open_service_on():
     for service in opened:
         service.close()
     assert faults == []
+
+
+@pytest.fixture(scope="module")
+def host():
+    """Makes entities, without rooms and without a store."""
+    host = ZygoteHost()
+    host.start()
+    yield host
+    host.close()
 
 
 @pytest.fixture

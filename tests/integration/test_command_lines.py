@@ -9,18 +9,8 @@ from command_rooms import CommandRoom, inhabited, let_in, need
 from sealed_rooms import MIB
 
 from backrooms_tui.entity.frames import Done, Fail, Log, Output, Ready, Violation
-from backrooms_tui.entity.host import ZygoteHost
 from backrooms_tui.entity.spoken import Stream
 from backrooms_tui.model.errors import EntityInitFailed
-
-
-@pytest.fixture(scope="module")
-def host():
-    host = ZygoteHost()
-    host.start()
-    yield host
-    host.close()
-
 
 ANSWERS = {
     "cat": ("command:cat", [("one", ["one"]), ("two\nthree", ["two", "three"])]),

@@ -10,16 +10,6 @@ import pytest
 from command_rooms import CommandRoom, inhabited, script
 
 from backrooms_tui.entity.frames import Done, Fail, Log, Observation, Output, StateSet, Violation
-from backrooms_tui.entity.host import ZygoteHost
-
-
-@pytest.fixture(scope="module")
-def host():
-    host = ZygoteHost()
-    host.start()
-    yield host
-    host.close()
-
 
 # Once for each input
 

@@ -71,14 +71,6 @@ MADE_OF_CHILDREN = {"processes: fork", "processes: run a program", "processes: s
 """What may be had with children; everybody is then everybody in the room, and the kernel does not say that it is."""
 
 
-@pytest.fixture(scope="module")
-def host():
-    host = ZygoteHost()
-    host.start()
-    yield host
-    host.close()
-
-
 @pytest.fixture
 def outside():
     """A folder that everybody may use, and a process that everybody may see."""

@@ -6,23 +6,14 @@ import pytest
 from sealed_rooms import Room
 
 from backrooms_tui.entity.frames import Call, Closed, Done, Fail, Output, Ready, StateSet, Violation
-from backrooms_tui.entity.host import ZygoteHost
 
 LOOP = "spent = 0\n while True: spent += 1"
 """Inside a `try`. CPython 3.11 raises at a loop's start, which is outside the `try` when the loop is its beginning."""
 
 
-@pytest.fixture(scope="module")
-def shared_host():
-    host = ZygoteHost()
-    host.start()
-    yield host
-    host.close()
-
-
 @pytest.fixture
-def room(shared_host):
-    room = Room(shared_host)
+def room(host):
+    room = Room(host)
     assert isinstance(room.await_ready()[-1], Ready)
     yield room
     room.end()
@@ -201,12 +192,12 @@ def test_output_that_is_interrupted_arrives_in_whole_frames(room):
         assert room.frames_until(ends)[-1].error == "Interrupted"
 
 
-def test_a_call_outside_a_turn_is_the_entitys_mistake(shared_host):
+def test_a_call_outside_a_turn_is_the_entitys_mistake(host):
     source = (
         "from backrooms_tui.entity.base import Entity\nclass E(Entity):\n"
         " def __init__(self, **given):\n  super().__init__(**given)\n  self.call('model')\n"
     )
-    room = Room(shared_host, source)
+    room = Room(host, source)
     frames = room.frames_until(lambda f: isinstance(f, Closed))
     assert [(f.error, f.text) for f in frames if isinstance(f, Fail)] == [
         ("RuntimeError", "calls are made while an input is answered")

@@ -11,7 +11,6 @@ from support import ROOT
 
 from backrooms_tui.authoring.check import entity_line, examine
 from backrooms_tui.authoring.findings import FAIL, PASS, WARN
-from backrooms_tui.entity.host import ZygoteHost
 from backrooms_tui.model.errors import UsageError
 from backrooms_tui.model.runtimes import parse
 
@@ -36,14 +35,6 @@ while (<STDIN>) {
 PARTS = {"BEGINNING": "", "INIT": READY, "INPUT": ANSWER, "SHUTDOWN": "exit 0", "OTHER": ""}
 
 
-@pytest.fixture(scope="module")
-def shared_host():
-    host = ZygoteHost()
-    host.start()
-    yield host
-    host.close()
-
-
 @pytest.fixture
 def folder():
     """One that a program may look into, whoever it runs as."""
@@ -53,7 +44,7 @@ def folder():
 
 
 @pytest.fixture
-def findings(shared_host, folder):
+def findings(host, folder):
     """Examines a program that is right but for the given parts; gives findings up to one that `stops`."""
 
     def examine_it(stops=lambda _: False, **parts):
@@ -64,7 +55,7 @@ def findings(shared_host, folder):
         path.write_text(text)
         path.chmod(0o644)  # a service that was opened in this process has set a umask
         found = []
-        for finding in examine(shared_host, parse(entity_line(f"perl {path}", None)), start=2.0, answer=1.0):
+        for finding in examine(host, parse(entity_line(f"perl {path}", None)), start=2.0, answer=1.0):
             found.append(finding)
             if stops(finding):
                 break

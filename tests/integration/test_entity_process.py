@@ -34,17 +34,9 @@ from backrooms_tui.model.errors import EntityInitFailed
 from backrooms_tui.model.runtimes import HERMETIC_PROFILE, Runtime
 
 
-@pytest.fixture(scope="module")
-def shared_host():
-    host = ZygoteHost()
-    host.start()
-    yield host
-    host.close()
-
-
 @pytest.fixture
-def room(shared_host):
-    room = Room(shared_host)
+def room(host):
+    room = Room(host)
     room.await_ready()
     yield room
     room.process.close()
@@ -107,8 +99,8 @@ def test_bytes_written_to_descriptor_one_are_output_of_the_turn(room):
     assert isinstance(frames[-1], Done)
 
 
-def test_printing_outside_a_turn_is_log(shared_host):
-    room = Room(shared_host, "print('born')\n" + EXEC)
+def test_printing_outside_a_turn_is_log(host):
+    room = Room(host, "print('born')\n" + EXEC)
     assert Log("stdout", "born") in room.await_ready()
     room.end()
 
@@ -131,8 +123,8 @@ def test_lone_surrogates_arrive_as_replacement_characters(room):
 # State
 
 
-def test_only_what_a_turn_changed_is_sent_as_state(shared_host):
-    room = Room(shared_host, state={"kept": {"n": [1]}, "gone": 1, "same": 2})
+def test_only_what_a_turn_changed_is_sent_as_state(host):
+    room = Room(host, state={"kept": {"n": [1]}, "gone": 1, "same": 2})
     room.await_ready()
     frames = room.turn("s = self.state; s['kept']['n'].append(2); del s['gone']; s['same'] = 2; s['new'] = None")
     assert frames[-2:] == [StateSet({"kept": {"n": [1, 2]}, "new": None}, ("gone",)), Done(1)]
@@ -140,8 +132,8 @@ def test_only_what_a_turn_changed_is_sent_as_state(shared_host):
     room.end()
 
 
-def test_a_failed_turn_leaves_the_state_as_it_was_and_the_room_goes_on(shared_host):
-    room = Room(shared_host, state={"a": [1], "b": 2})
+def test_a_failed_turn_leaves_the_state_as_it_was_and_the_room_goes_on(host):
+    room = Room(host, state={"a": [1], "b": 2})
     room.await_ready()
     frames = room.turn("self.output('said'); self.state['a'].append(9); del self.state['b']; self.state['c'] = 3; 1/0")
     assert frames[0] == Output("said")
@@ -168,15 +160,15 @@ def test_state_larger_than_one_line_goes_key_by_key(room):
     assert [set(f.set) for f in frames if isinstance(f, StateSet)] == [{"0"}, {"1"}, {"2"}, {"3"}, set()]
 
 
-def test_a_large_state_reaches_a_new_process(shared_host):
-    room = Room(shared_host, state={str(n): "x" * 1000 for n in range(8000)}, memory=256 * MIB)
+def test_a_large_state_reaches_a_new_process(host):
+    room = Room(host, state={str(n): "x" * 1000 for n in range(8000)}, memory=256 * MIB)
     room.await_ready()
     assert room.said("result = len(self.state)") == "8000"
     room.end()
 
 
-def test_the_reference_entity_starts(shared_host):
-    room = Room(shared_host, None)
+def test_the_reference_entity_starts(host):
+    room = Room(host, None)
     assert [f.name for f in room.await_ready() if isinstance(f, Ready)] == ["reference"]
     room.end()
 
@@ -213,18 +205,18 @@ def test_a_failing_input_is_reported_and_the_next_is_answered(room, code, error)
     ],
     ids=["raises", "no entity", "no Python", "two entities"],
 )
-def test_source_that_is_no_entity_fails_before_ready_and_says_why(shared_host, source, error):
-    room = Room(shared_host, source)
+def test_source_that_is_no_entity_fails_before_ready_and_says_why(host, source, error):
+    room = Room(host, source)
     frames = room.frames_until(lambda f: isinstance(f, Closed))
     assert [f.error for f in frames if isinstance(f, Fail)] == [error]
     assert room.await_exit().status == 70
     room.process.close()
 
 
-def test_an_unknown_kind_is_refused_at_once(shared_host):
+def test_an_unknown_kind_is_refused_at_once(host):
     for spec in (EntitySpec(Runtime("x\x1b"), memory_limit=MIB), EntitySpec(Runtime("python"), memory_limit=MIB)):
         with pytest.raises(EntityInitFailed):
-            shared_host.spawn(spec, on_exit=lambda _: None)
+            host.spawn(spec, on_exit=lambda _: None)
 
 
 # Deaths
@@ -366,10 +358,10 @@ def test_an_entity_that_does_not_read_does_not_block_the_host(room):
 # The zygote
 
 
-def test_rooms_go_on_while_others_flood_crash_and_loop(shared_host):
-    quiet = Room(shared_host)
+def test_rooms_go_on_while_others_flood_crash_and_loop(host):
+    quiet = Room(host)
     quiet.await_ready()
-    others = [Room(shared_host) for _ in range(6)]
+    others = [Room(host) for _ in range(6)]
     for other in others:
         other.await_ready()
     codes = ["while True: pass", "while True: self.output('x')", "import ctypes; ctypes.string_at(0)"] * 2
@@ -486,20 +478,20 @@ def test_a_killed_host_leaves_no_orphans():
     await_condition(lambda: not any(map(alive, pids)), "zygote and rooms are gone", patience=PATIENCE)
 
 
-def test_two_hundred_restarts_leak_nothing_and_are_fast(shared_host):
-    first = Room(shared_host)
+def test_two_hundred_restarts_leak_nothing_and_are_fast(host):
+    first = Room(host)
     first.await_ready()
     first.end()
     before, times = open_descriptors(), []
     for _ in range(200):
         started = time.perf_counter()
-        room = Room(shared_host)
+        room = Room(host)
         room.await_ready()
         times.append(time.perf_counter() - started)
         room.end()
     assert open_descriptors() == before
     children = subprocess.run(
-        ["ps", "--ppid", str(shared_host.zygote_pid), "-o", "pid="], capture_output=True, text=True, check=False
+        ["ps", "--ppid", str(host.zygote_pid), "-o", "pid="], capture_output=True, text=True, check=False
     ).stdout.split()
     assert children == []
     assert statistics.median(times) < 0.05, "3.5 ms alone on the machine; this only catches a change of kind"

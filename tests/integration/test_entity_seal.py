@@ -14,7 +14,6 @@ import pytest
 from sealed_rooms import MIB, SUPPLIED, Room
 
 from backrooms_tui.entity.frames import Closed, Done, Fail
-from backrooms_tui.entity.host import ZygoteHost
 from backrooms_tui.model.runtimes import HERMETIC_PROFILE
 
 SYSCALL = """
@@ -48,14 +47,6 @@ names = {"result": None}
 exec(compile(sys.argv[1], "input.py", "exec"), names)
 print(names["result"])
 """
-
-
-@pytest.fixture(scope="module")
-def host():
-    host = ZygoteHost()
-    host.start()
-    yield host
-    host.close()
 
 
 @pytest.fixture(scope="module")

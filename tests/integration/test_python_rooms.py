@@ -7,7 +7,6 @@ from sealed_rooms import MIB, Room
 
 from backrooms_tui.config.settings import PersistenceSettings, Settings
 from backrooms_tui.entity.frames import Closed, Fail, Output
-from backrooms_tui.entity.host import ZygoteHost
 from backrooms_tui.entity.process import EntitySpec
 from backrooms_tui.entity.sources import load
 from backrooms_tui.model.entries import EntryType
@@ -38,14 +37,6 @@ PACKAGE = {
 }
 
 
-@pytest.fixture(scope="module")
-def shared_host():
-    host = ZygoteHost()
-    host.start()
-    yield host
-    host.close()
-
-
 class PythonRoom(Room):
     def __init__(self, host, target, **options) -> None:
         super().__init__(host, sources=load(Runtime("python", str(target))), **options)
@@ -70,23 +61,23 @@ def said(service, room, text):
     return [entry.content for entry in result.entries if entry.type is not EntryType.INPUT]
 
 
-def test_a_package_is_imported_from_memory_also_late(shared_host, package):
-    room = PythonRoom(shared_host, f"{package}/todo.app:Todo")
+def test_a_package_is_imported_from_memory_also_late(host, package):
+    room = PythonRoom(host, f"{package}/todo.app:Todo")
     room.await_ready()
     assert room.said("milk") == "MILK"
     room.end()
 
 
 @pytest.mark.parametrize("target", ["todo:Todo", "todo", "todo.app"])
-def test_the_entity_may_stand_in_the_package_itself_and_be_the_only_one(shared_host, package, target):
-    room = PythonRoom(shared_host, f"{package}/{target}")
+def test_the_entity_may_stand_in_the_package_itself_and_be_the_only_one(host, package, target):
+    room = PythonRoom(host, f"{package}/{target}")
     room.await_ready()
     assert room.said("milk") == "MILK"
     room.end()
 
 
-def test_a_traceback_shows_the_lines_of_the_entitys_own_files(shared_host, package):
-    room = PythonRoom(shared_host, f"{package}/todo.app:Todo")
+def test_a_traceback_shows_the_lines_of_the_entitys_own_files(host, package):
+    room = PythonRoom(host, f"{package}/todo.app:Todo")
     room.await_ready()
     fail = room.turn("fail")[-1]
     assert (fail.error, fail.text) == ("AssertionError", "told to")
@@ -95,8 +86,8 @@ def test_a_traceback_shows_the_lines_of_the_entitys_own_files(shared_host, packa
     room.end()
 
 
-def test_a_module_that_is_not_there_is_told_with_what_is(shared_host):
-    room = Room(shared_host)
+def test_a_module_that_is_not_there_is_told_with_what_is(host):
+    room = Room(host)
     room.await_ready()
     for missing in ("wave", "sqlite3", "numpy"):
         fail = room.turn(f"import {missing}")[-1]
@@ -115,33 +106,33 @@ def test_a_module_that_is_not_there_is_told_with_what_is(shared_host):
         ("import os\nos.listdir('/')", "", "PermissionError: "),
     ],
 )
-def test_code_that_is_no_entity_says_so_before_ready(shared_host, tmp_path, text, target, error):
+def test_code_that_is_no_entity_says_so_before_ready(host, tmp_path, text, target, error):
     (tmp_path / "counter.py").write_text(text)
-    room = PythonRoom(shared_host, f"{tmp_path}/counter.py{target}")
+    room = PythonRoom(host, f"{tmp_path}/counter.py{target}")
     frames = room.frames_until(lambda f: isinstance(f, Closed))
     (fail,) = (frame for frame in frames if isinstance(frame, Fail))
     assert f"{fail.error}: {fail.text}".startswith(error)
     room.end()
 
 
-def test_of_a_base_and_what_derives_from_it_the_latter_is_the_entity(shared_host, tmp_path):
+def test_of_a_base_and_what_derives_from_it_the_latter_is_the_entity(host, tmp_path):
     derived = "\nclass Loud(Counter):\n    def output(self, text):\n        super().output(text.upper())\n"
     (tmp_path / "counter.py").write_text(COUNTER + derived)
-    room = PythonRoom(shared_host, tmp_path / "counter.py")
+    room = PythonRoom(host, tmp_path / "counter.py")
     room.await_ready()
     assert room.said("once") == "1: ONCE"
     room.end()
 
 
-def test_a_megabyte_of_source_starts(shared_host, tmp_path):
+def test_a_megabyte_of_source_starts(host, tmp_path):
     (tmp_path / "counter.py").write_text(COUNTER + "x = 'long line'  # padding\n" * 38_000)
-    room = PythonRoom(shared_host, tmp_path / "counter.py", memory=512 * MIB)
+    room = PythonRoom(host, tmp_path / "counter.py", memory=512 * MIB)
     room.await_ready()
     assert room.turn("once")[0] == Output("1: once")
     room.end()
 
 
-def test_the_runtime_and_the_code_have_to_belong_together(shared_host, tmp_path):
+def test_the_runtime_and_the_code_have_to_belong_together(host, tmp_path):
     (tmp_path / "counter.py").write_text(COUNTER)
     sources = load(Runtime("python", str(tmp_path / "counter.py")))
     for spec in (
@@ -149,7 +140,7 @@ def test_the_runtime_and_the_code_have_to_belong_together(shared_host, tmp_path)
         EntitySpec(Runtime("python", "x.py"), memory_limit=MIB),
     ):
         with pytest.raises(EntityInitFailed):
-            shared_host.spawn(spec, on_exit=lambda _: None)
+            host.spawn(spec, on_exit=lambda _: None)
 
 
 # In a service
