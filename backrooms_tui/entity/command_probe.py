@@ -5,8 +5,6 @@ See selftest, which does the same for hermetic rooms.
 
 from __future__ import annotations
 
-import _socket
-import _thread
 import json
 import mmap
 import os
@@ -16,7 +14,7 @@ from typing import Any, NoReturn
 from .command_child import CONTROL, CommandBirth, become, execute
 from .command_seal import Applied, bound_memory
 from .profiles import Profile
-from .selftest import all_refused, fork
+from .selftest import NETWORK, PROCESSES, all_refused
 
 WAITER = ("/usr/bin/cat", "/bin/cat")
 """What the probe becomes, wherever it is: it waits for its input, and the host must be able to see that it does."""
@@ -49,20 +47,8 @@ def facts(applied: Applied, memory_limit: int) -> dict[str, Any]:
             lambda: os.listdir("/tmp"),  # noqa: S108, PTH208
             lambda: os.chmod("/tmp", 0o777),  # noqa: S103, S108, PTH101
         ),
-        "network": all_refused(
-            lambda: _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM),
-            lambda: _socket.socket(_socket.AF_INET6, _socket.SOCK_DGRAM),
-            lambda: _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM),
-            lambda: _socket.socket(_socket.AF_NETLINK, _socket.SOCK_RAW),
-            _socket.socketpair,
-        ),
-        "process": all_refused(
-            fork,
-            lambda: _thread.start_new_thread(int, ()),
-            lambda: os.kill(os.getppid(), 0),
-            lambda: os.kill(-1, 0),
-            os.setsid,
-        ),
+        "network": all_refused(*NETWORK),
+        "process": all_refused(*PROCESSES, os.setsid),
         "memory": all_refused(lambda: mmap.mmap(-1, memory_limit + mmap.PAGESIZE, flags=mmap.MAP_PRIVATE)),
     }
 

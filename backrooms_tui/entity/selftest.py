@@ -35,19 +35,8 @@ def facts(applied: Applied, memory_limit: int) -> Facts:
             lambda: os.fstat(1),
             lambda: os.listdir("/"),  # noqa: PTH208
         ),
-        "network": all_refused(
-            lambda: _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM),
-            lambda: _socket.socket(_socket.AF_INET6, _socket.SOCK_DGRAM),
-            lambda: _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM),
-            lambda: _socket.socket(_socket.AF_NETLINK, _socket.SOCK_RAW),
-            _socket.socketpair,
-        ),
-        "process": all_refused(
-            fork,
-            lambda: _thread.start_new_thread(int, ()),
-            lambda: os.kill(os.getppid(), 0),
-            lambda: os.kill(-1, 0),
-        ),
+        "network": all_refused(*NETWORK),
+        "process": all_refused(*PROCESSES),
         "native": all_refused(lambda: mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_EXEC)),
         "memory": all_refused(lambda: mmap.mmap(-1, memory_limit + mmap.PAGESIZE)),
         "time": applied.clock is not None and _clock_is_ours(applied),
@@ -81,3 +70,19 @@ def _clock_is_ours(applied: Applied) -> bool:
             return False
     buffer = ctypes.create_string_buffer(256)
     return all(_libc.syscall(number, buffer, buffer) == -1 for number in _CLOCK_CALLS.values())
+
+
+NETWORK: tuple[Callable[[], object], ...] = (
+    lambda: _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM),
+    lambda: _socket.socket(_socket.AF_INET6, _socket.SOCK_DGRAM),
+    lambda: _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM),
+    lambda: _socket.socket(_socket.AF_NETLINK, _socket.SOCK_RAW),
+    _socket.socketpair,
+)
+PROCESSES: tuple[Callable[[], object], ...] = (
+    fork,
+    lambda: _thread.start_new_thread(int, ()),
+    lambda: os.kill(os.getppid(), 0),
+    lambda: os.kill(-1, 0),
+)
+"""What no room may do, whatever its profile."""
