@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from .asking import CallDenied, CallFailed, Listener
-from .interrupts import Interrupted
-from .state import State
+from backrooms_tui.entity.inside.asking import CallDenied, CallFailed, Listener
+from backrooms_tui.entity.inside.interrupts import Interrupted
+from backrooms_tui.entity.inside.state import State
 
 __all__ = ["CallDenied", "CallFailed", "Entity", "Failure", "Interrupted", "State"]
 

@@ -22,7 +22,7 @@ KERNELS_WORD = " (by the kernel)"
 
 _FRAME = re.compile(r'^ *File "([^"\n]*)", line (\d{1,9}),? in (.+)$', re.MULTILINE)
 _OLDEST_FIRST = "Traceback (most recent call last)"
-_RUNTIME = "/backrooms_tui/entity/runtime.py"
+_RUNTIME = "/backrooms_tui/entity/inside/runtime.py"
 """Its frames, and those outside them, are the same in every death."""
 
 

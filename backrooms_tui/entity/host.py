@@ -8,13 +8,13 @@ import socket
 import threading
 from collections.abc import Callable, Mapping
 
+from backrooms_tui.entity.programs.command import CommandProcess
+from backrooms_tui.entity.programs.commands import prepare
+from backrooms_tui.entity.programs.framed import FramedProcess
 from backrooms_tui.model.errors import EntityInitFailed, EntitySealFailed
 from backrooms_tui.model.runtimes import COMMAND, LLM, OPTIONS, PYTHON, REFERENCE, Runtime
 from backrooms_tui.model.scrub import scrub
 
-from .command import CommandProcess
-from .commands import prepare
-from .framed import FramedProcess
 from .link import HELLO_PATIENCE, Link
 from .mortal import Bounds, Mortal
 from .parse import VERSION

@@ -17,9 +17,9 @@ from collections import deque
 from pathlib import Path
 
 import backrooms_tui
+from backrooms_tui.entity.zygote import control
+from backrooms_tui.entity.zygote.control import Message
 
-from . import control
-from .control import Message
 from .mortal import NEVER_BORN, Death, Mortal
 from .profiles import Profile
 
@@ -32,7 +32,8 @@ _STOP_PATIENCE = 5.0
 _DEATH_PATIENCE = 0.1
 """Seconds for a zygote that has closed its channel; a deaf one never does."""
 _BOOTSTRAP = (
-    "import sys; sys.path.append(sys.argv[1]); from backrooms_tui.entity.zygote import main; main(int(sys.argv[2]))"
+    "import sys; sys.path.append(sys.argv[1]); "
+    "from backrooms_tui.entity.zygote.serving import main; main(int(sys.argv[2]))"
 )
 _ENVIRONMENT = {"LANG": "C.UTF-8", "TZ": "UTC"}
 """All of it: a process's first environment stays readable in its memory, so it may never hold a secret."""

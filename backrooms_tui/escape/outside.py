@@ -22,7 +22,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Self
 
-from backrooms_tui.entity.seal import NOBODY
+from backrooms_tui.entity.seal.hermetic import NOBODY
 
 VARIABLE = "ROOM_ESCAPE_SECRET"
 """In the host's environment while the suite runs."""

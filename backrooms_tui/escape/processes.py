@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backrooms_tui.entity.syscalls import ALLOWED, CONDITIONAL
+from backrooms_tui.entity.seal.syscalls import ALLOWED, CONDITIONAL
 
 from .attempts import BY_DESIGN, DIED, HELD, NOTHING, Attempt, table
 from .outside import Outside

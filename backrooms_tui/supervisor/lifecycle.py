@@ -58,7 +58,7 @@ class Lifecycle:
 
             source_check.check(runtime)
         if runtime.kind == COMMAND:
-            from backrooms_tui.entity import program
+            from backrooms_tui.entity.programs import program
 
             program.check(runtime)
         if runtime.calls and (broker := self._engine.broker) is not None:

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from sealed_rooms import MIB, PATIENCE, Room, await_condition
 
-from backrooms_tui.entity.command_child import ENVIRONMENT
 from backrooms_tui.entity.frames import Done, Output
 from backrooms_tui.entity.host import ZygoteHost
 from backrooms_tui.entity.process import EntityProcess, EntitySpec, ExitReport
+from backrooms_tui.entity.zygote.command_child import ENVIRONMENT
 from backrooms_tui.model.runtimes import parse
 
 

@@ -9,7 +9,7 @@ from command_rooms import CommandRoom, inhabited, let_in, need
 from sealed_rooms import MIB
 
 from backrooms_tui.entity.frames import Done, Fail, Log, Output, Ready, Violation
-from backrooms_tui.entity.spoken import Stream
+from backrooms_tui.entity.programs.spoken import Stream
 from backrooms_tui.model.errors import EntityInitFailed
 
 ANSWERS = {

@@ -17,7 +17,7 @@ from sealed_rooms import MIB, Room
 
 from backrooms_tui.entity.frames import Done, Fail, Output, Violation
 from backrooms_tui.entity.host import ZygoteHost
-from backrooms_tui.entity.idle import look
+from backrooms_tui.entity.programs.idle import look
 from backrooms_tui.entity.seals import lacking
 from backrooms_tui.model.runtimes import COMMAND_PROFILE, HERMETIC_PROFILE, parse
 

@@ -113,8 +113,8 @@ class TestAsAnOrdinaryUser:
 
 
 UNSEALED = {
-    "backrooms_tui/entity/seal.py": ("    install_filter(bpf.program(os.getpid()))\n", ""),
-    "backrooms_tui/entity/landlock.py": ("        call(LANDLOCK_RESTRICT_SELF, made, 0)\n", "        pass\n"),
+    "backrooms_tui/entity/seal/hermetic.py": ("    install_filter(bpf.program(os.getpid()))\n", ""),
+    "backrooms_tui/entity/seal/landlock.py": ("        call(LANDLOCK_RESTRICT_SELF, made, 0)\n", "        pass\n"),
 }
 """What is taken out of the product, to see whether the suite sees it."""
 
@@ -168,8 +168,8 @@ def test_doctor_tells_programs_the_same(few_rows):
 
 
 def test_doctor_fails_where_something_escapes(few_rows, tmp_path):
-    seal = tmp_path / "few/backrooms_tui/entity/seal.py"
-    seal.write_text(seal.read_text().replace(*UNSEALED["backrooms_tui/entity/seal.py"]))
+    seal = tmp_path / "few/backrooms_tui/entity/seal/hermetic.py"
+    seal.write_text(seal.read_text().replace(*UNSEALED["backrooms_tui/entity/seal/hermetic.py"]))
     ended = few_rows.run("doctor", "--escape")
     assert ended.status == 1
     assert "RESULT: NOT HELD" in ended.lines

@@ -27,7 +27,7 @@ from support import eventually
 
 from backrooms_tui import observability
 from backrooms_tui.config.settings import LoggingSettings, ModelSettings, PersistenceSettings, Settings
-from backrooms_tui.entity.llm import SHORT
+from backrooms_tui.entity.inside.llm import SHORT
 from backrooms_tui.model.entries import EntryType, MemoryEntry, Meta, Outcome
 from backrooms_tui.model.errors import UsageError
 from backrooms_tui.model.events import Notice, Saying

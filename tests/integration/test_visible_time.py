@@ -13,14 +13,14 @@ from backrooms_tui.model.runtimes import HERMETIC_PROFILE
 
 BOOTSTRAP = """
 import sys; sys.path.append(sys.argv[1])
-from backrooms_tui.entity import clock
+from backrooms_tui.entity.seal import clock
 
 class Idle:
     def install(self):
         return clock.Clock(clock._map_pages())
 
 clock.ClockPlan.make = classmethod(lambda cls: PLAN)
-from backrooms_tui.entity.zygote import main; main(int(sys.argv[2]))
+from backrooms_tui.entity.zygote.serving import main; main(int(sys.argv[2]))
 """
 PLANS = {
     "there is none": "None",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from backrooms_tui.entity import bpf
+from backrooms_tui.entity.seal import bpf
 
 
 def run(program: bytes, number: int, *arguments: int, arch: int = bpf.ARCH_X86_64) -> int:

@@ -10,8 +10,8 @@ import struct
 import pytest
 from bpf_machine import run
 
-from backrooms_tui.entity import bpf, landlock
-from backrooms_tui.entity.syscalls import ALLOWED, CONDITIONAL
+from backrooms_tui.entity.seal import bpf, landlock
+from backrooms_tui.entity.seal.syscalls import ALLOWED, CONDITIONAL
 
 PID = 4711
 PERM = bpf.RET_ERRNO | errno.EPERM

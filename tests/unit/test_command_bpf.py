@@ -8,8 +8,8 @@ import fcntl
 import pytest
 from bpf_machine import run
 
-from backrooms_tui.entity import bpf, command_bpf
-from backrooms_tui.entity.command_syscalls import ALLOWED, CLONE_THREAD, CONDITIONAL
+from backrooms_tui.entity.seal import bpf, command_bpf
+from backrooms_tui.entity.seal.command_syscalls import ALLOWED, CLONE_THREAD, CONDITIONAL
 
 PID = 4711
 ALLOW = bpf.RET_ALLOW

@@ -16,8 +16,8 @@ STACK = """Fatal Python error: Segmentation fault
 Current thread 0x00007f0000000000 (most recent call first):
   File "/usr/lib/python3.11/ctypes/__init__.py", line 519 in string_at
   File "entity.py", line 3 in on_input
-  File "/opt/lib/backrooms_tui/entity/runtime.py", line 90 in _turn
-  File "/opt/lib/backrooms_tui/entity/child.py", line 50 in live
+  File "/opt/lib/backrooms_tui/entity/inside/runtime.py", line 90 in _turn
+  File "/opt/lib/backrooms_tui/entity/zygote/child.py", line 50 in live
 """
 
 

@@ -7,12 +7,15 @@ import re
 import pytest
 from support import ROOT
 
-from backrooms_tui.entity import command_child, command_seal, lines, one_shot, parse, sources
+from backrooms_tui.entity import parse, sources
 from backrooms_tui.entity.base import Entity
 from backrooms_tui.entity.crash import report_lines
 from backrooms_tui.entity.frames import MAX_LINE, MAX_TURN_BYTES, MAX_TURN_FRAMES
 from backrooms_tui.entity.process import ExitReport
-from backrooms_tui.entity.program import MAX_NAMED
+from backrooms_tui.entity.programs import lines, one_shot
+from backrooms_tui.entity.programs.program import MAX_NAMED
+from backrooms_tui.entity.seal import command as command_seal
+from backrooms_tui.entity.zygote import command_child
 from backrooms_tui.model.limits import FILE_DESCRIPTORS, MAX_STATE_SIZE
 from backrooms_tui.model.runtimes import KINDS, MAX_ENTITY, OPTIONS
 from backrooms_tui.model.runtimes import parse as parse_runtime

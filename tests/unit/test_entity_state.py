@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backrooms_tui.entity.state import State
+from backrooms_tui.entity.inside.state import State
 
 KEYS = st.sampled_from("abcd")
 VALUES = st.recursive(

@@ -14,8 +14,8 @@ from backrooms_tui.broker.providers import scripted
 from backrooms_tui.broker.tools import TOOLS
 from backrooms_tui.cli.parsing import command_named, parse, split
 from backrooms_tui.config.settings import ModelSettings
-from backrooms_tui.entity import llm_tools
 from backrooms_tui.entity.calls import EXHAUSTED
+from backrooms_tui.entity.inside import llm_tools
 from backrooms_tui.model.runtimes import OPTIONS
 from backrooms_tui.model.runtimes import parse as parse_entity
 from backrooms_tui.model.value import as_dict

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backrooms_tui.entity import drills
-from backrooms_tui.entity.reference import BEHAVIOURS, ReferenceEntity
-from backrooms_tui.entity.state import State
+from backrooms_tui.entity.inside import drills
+from backrooms_tui.entity.inside.reference import BEHAVIOURS, ReferenceEntity
+from backrooms_tui.entity.inside.state import State
 from backrooms_tui.model.units import NS
 
 NOW = 1_700_000_000 * NS

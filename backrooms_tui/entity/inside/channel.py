@@ -8,7 +8,8 @@ import select
 from collections.abc import Mapping
 from typing import Any
 
-from .frames import MAX_LINE
+from backrooms_tui.entity.frames import MAX_LINE
+
 from .interrupts import Interrupts
 
 _CHUNK = 64 * 1024

@@ -10,12 +10,12 @@ from __future__ import annotations
 import os
 import resource
 
+from backrooms_tui.entity.profiles import Profile
 from backrooms_tui.model.value import value
 
 from . import command_bpf, landlock, syscalls
+from .hermetic import drop_root, install_filter, limit
 from .landlock import EXECUTE, READ_DIR, READ_FILE, WRITE_FILE, Grant
-from .profiles import Profile
-from .seal import drop_root, install_filter, limit
 
 FILE_DESCRIPTORS = 64
 """Enough for shells, which put theirs high, and interpreters with their modules open."""

@@ -14,15 +14,15 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from backrooms_tui.entity.frames import Fail, Frame, Violation
+from backrooms_tui.entity.mortal import Bounds, Mortal, take
+from backrooms_tui.entity.process import EntitySpec, ExitReport
+from backrooms_tui.entity.profiles import Profile
+from backrooms_tui.entity.zygote.command_child import SEALED
+from backrooms_tui.entity.zygote.families import MAX_TASKS
 from backrooms_tui.model.value import value
 
-from .command_child import SEALED
-from .families import MAX_TASKS
-from .frames import Fail, Frame, Violation
 from .memory import Watcher
-from .mortal import Bounds, Mortal, take
-from .process import EntitySpec, ExitReport
-from .profiles import Profile
 from .program import Program
 from .spoken import Exceeded, Tally
 from .ticking import Ticker

@@ -13,9 +13,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from backrooms_tui import __version__
+from backrooms_tui.entity.base import Entity
 
 from . import drills
-from .base import Entity
 
 HIGH_MEMORY = 0.85
 """Part of the capacity from which memory usage is called high."""

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from .seal import Applied
+from .hermetic import Applied
 
 _SECOND = 1_000_000_000
 _CLOCK_CALLS = {"clock_gettime": 228, "gettimeofday": 96, "time": 201, "times": 100, "getrusage": 98, "sysinfo": 99}

@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from backrooms_tui.entity.frames import Done, Fail, Frame, Log, Output, Ready
+from backrooms_tui.entity.process import ExitReport
+
 from .command import CommandProcess
-from .frames import Done, Fail, Frame, Log, Output, Ready
-from .process import ExitReport
 from .spoken import Stream
 
 _MAX_COMPLAINT = 4096

@@ -12,13 +12,15 @@ import types
 from collections.abc import Container, Iterable, Mapping
 from typing import Any, NoReturn
 
-from . import asking, base, channel, interrupts, preload
+from backrooms_tui.entity import base
+from backrooms_tui.entity.base import Entity, Failure
+from backrooms_tui.entity.parse import MAX_TRACE, VERSION
+from backrooms_tui.entity.seal.clock import Clock
+
+from . import asking, channel, interrupts, preload
 from .asking import Asking
-from .base import Entity, Failure
 from .channel import Channel, FrameTooLarge, encode
-from .clock import Clock
 from .llm import LlmEntity
-from .parse import MAX_TRACE, VERSION
 from .preload import load_sources
 from .reference import ReferenceEntity
 from .state import State

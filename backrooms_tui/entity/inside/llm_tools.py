@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from .base import Entity
+from backrooms_tui.entity.base import Entity
 
 DONE = "done"
 MAX_KEY = 128

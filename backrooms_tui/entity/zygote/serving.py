@@ -14,13 +14,16 @@ import signal
 import socket
 from typing import NoReturn
 
-from . import child, command_child, command_probe, control, preload, probing, syscalls
+from backrooms_tui.entity.inside import preload
+from backrooms_tui.entity.profiles import Profile
+from backrooms_tui.entity.seal import syscalls
+from backrooms_tui.entity.seal.clock import ClockPlan
+
+from . import child, command_child, command_probe, control, probing
 from .child import CRASH, Birth
-from .clock import ClockPlan
 from .command_child import CommandBirth
 from .control import Message
 from .families import Families, kill
-from .profiles import Profile
 from .tracing import Fault, resume, seize
 
 IDLE = 250

@@ -15,9 +15,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, Self
 
+from backrooms_tui.entity.profiles import Profile
+from backrooms_tui.entity.programs.idle import look, pipe_of
+
 from .families import Families, kill
-from .idle import look, pipe_of
-from .profiles import Profile
 
 ALL_CHILDREN = 0x40000000
 """__WALL: threads too, and whoever has been made without a signal for its end."""

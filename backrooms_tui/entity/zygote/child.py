@@ -13,13 +13,12 @@ import signal
 import traceback
 from typing import NoReturn
 
+from backrooms_tui.entity.inside.channel import Channel
+from backrooms_tui.entity.inside.runtime import Runtime
+from backrooms_tui.entity.seal import selftest, syscalls
+from backrooms_tui.entity.seal.clock import ClockPlan
+from backrooms_tui.entity.seal.hermetic import Applied, die_with, seal
 from backrooms_tui.model.value import value
-
-from . import selftest, syscalls
-from .channel import Channel
-from .clock import ClockPlan
-from .runtime import Runtime
-from .seal import Applied, die_with, seal
 
 FRAMES = 3
 CRASH = 4

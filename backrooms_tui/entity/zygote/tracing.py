@@ -11,10 +11,9 @@ import errno
 import os
 import struct
 
+from backrooms_tui.entity.process import FAULTS
+from backrooms_tui.entity.seal.syscalls import X86_64
 from backrooms_tui.model.value import changed, value
-
-from .process import FAULTS
-from .syscalls import X86_64
 
 _SEIZE = 0x4206
 _GET_SIGNAL = 0x4202

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import codecs
 
-from .frames import MAX_TURN_FRAMES
+from backrooms_tui.entity.frames import MAX_TURN_FRAMES
 
 
 class Exceeded(Exception):

@@ -6,14 +6,14 @@ import os
 import socket
 from collections.abc import Callable
 
+from backrooms_tui.entity.mortal import Bounds
+from backrooms_tui.entity.process import EntitySpec, ExitReport
 from backrooms_tui.model.errors import EntityInitFailed, UsageError
 
 from .command import CommandProcess, Pipes
 from .framed import FramedProcess
 from .lines import LinesProcess
-from .mortal import Bounds
 from .one_shot import OneShotProcess
-from .process import EntitySpec, ExitReport
 from .program import find
 
 _MODES: dict[str, type[CommandProcess]] = {"lines": LinesProcess, "exit": OneShotProcess, "frames": FramedProcess}

@@ -9,12 +9,11 @@ import os
 import stat
 from pathlib import Path
 
+from backrooms_tui.entity.seal.hermetic import NOBODY
+from backrooms_tui.entity.zygote.command_child import ENVIRONMENT
 from backrooms_tui.model.errors import UsageError
 from backrooms_tui.model.runtimes import Runtime
 from backrooms_tui.model.value import value
-
-from .command_child import ENVIRONMENT
-from .seal import NOBODY
 
 MAX_NAMED = 8
 """Files of the command line that are passed to the room, beside the program."""

@@ -12,12 +12,11 @@ import os
 import signal
 from typing import NoReturn
 
+from backrooms_tui.entity.profiles import Profile
+from backrooms_tui.entity.seal import syscalls
+from backrooms_tui.entity.seal.command import Applied, bound_memory, file_rules, seal
+from backrooms_tui.entity.seal.hermetic import NOBODY, die_with
 from backrooms_tui.model.value import value
-
-from . import syscalls
-from .command_seal import Applied, bound_memory, file_rules, seal
-from .profiles import Profile
-from .seal import NOBODY, die_with
 
 CONTROL = 3
 _RULES = 4

@@ -16,11 +16,12 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from backrooms_tui.entity.crash import cause
+from backrooms_tui.entity.frames import Done, Fail, Frame, Log, Output, Ready
+from backrooms_tui.entity.process import ExitReport
+
 from .command import WATCH, CommandProcess
-from .crash import cause
-from .frames import Done, Fail, Frame, Log, Output, Ready
 from .idle import Seen, look, pipe_of
-from .process import ExitReport
 from .spoken import Stream
 
 FIRST_LOOK = 0.001

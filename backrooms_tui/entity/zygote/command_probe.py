@@ -11,10 +11,11 @@ import os
 import signal
 from typing import Any, NoReturn
 
+from backrooms_tui.entity.profiles import Profile
+from backrooms_tui.entity.seal.command import Applied, bound_memory
+from backrooms_tui.entity.seal.selftest import NETWORK, PROCESSES, all_refused
+
 from .command_child import CONTROL, CommandBirth, become, execute
-from .command_seal import Applied, bound_memory
-from .profiles import Profile
-from .selftest import NETWORK, PROCESSES, all_refused
 
 WAITER = ("/usr/bin/cat", "/bin/cat")
 """What the probe becomes, wherever it is: it waits for its input, and the host must be able to see that it does."""

@@ -10,11 +10,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from backrooms_tui.entity.frames import Closed, Done, Fail, Frame, Log, Output, Violation
+from backrooms_tui.entity.process import ExitReport
+from backrooms_tui.entity.wire import Decoder
+
 from .command import CommandProcess
-from .frames import Closed, Done, Fail, Frame, Log, Output, Violation
-from .process import ExitReport
 from .spoken import Stream
-from .wire import Decoder
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 

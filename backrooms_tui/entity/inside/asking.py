@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .calls import DENIED
+from backrooms_tui.entity.calls import DENIED
+
 from .channel import Channel
 from .interrupts import Interrupted
 

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from backrooms_tui import __version__
+from backrooms_tui.entity.base import PIECE, CallFailed, Entity, Failure, Interrupted
+from backrooms_tui.entity.calls import EXHAUSTED, MODEL
 
-from .base import PIECE, CallFailed, Entity, Failure, Interrupted
-from .calls import EXHAUSTED, MODEL
 from .channel import FrameTooLarge
 from .llm_tools import BY_NAME, DONE, NoTool, arguments_of, offered, told
 

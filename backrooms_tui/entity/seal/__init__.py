@@ -1,0 +1,1 @@
+"""Closing a room, layer by layer, and finding out from inside what holds."""
