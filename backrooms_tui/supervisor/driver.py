@@ -285,7 +285,8 @@ class Driver:
         self._processes.part(room)
         self._engine.notice("WARN", f"{code}: {reason}", room.id, foreign=True)
         if turn is not None and not turn.ended:
-            self._end(room, turn, Outcome.VIOLATION, error=violation_error(code, reason))
+            told = (reason, turn.cut_flood()) if code == "OUTPUT_SIZE_EXCEEDED" else (reason,)
+            self._end(room, turn, Outcome.VIOLATION, error=violation_error(code, *told))
         elif was_ready:
             self._died_idle(room)
         else:

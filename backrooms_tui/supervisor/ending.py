@@ -35,8 +35,8 @@ def failure_error(frame: Fail) -> Draft:
     return _error("ENTITY_FAILED", "ERROR: ENTITY_FAILED", "AS REPORTED BY THE ENTITY:", *lines)
 
 
-def violation_error(code: str, reason: str) -> Draft:
-    return _error(code, f"ERROR: {code}", reason, "ENTITY TERMINATED")
+def violation_error(code: str, *told: str) -> Draft:
+    return _error(code, f"ERROR: {code}", *told, "ENTITY TERMINATED")
 
 
 def crash_error(report: ExitReport) -> Draft:

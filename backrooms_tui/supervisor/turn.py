@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from .calls import Desk
 
 
+FLOOD_LINES = 4096
+FLOOD_CHARACTERS = 1024 * 1024
+"""Kept of an answer that was ended for its size."""
+
+
 @dataclass(slots=True)
 class Turn:
     """Collects frames until the turn ends; then gives the drafts of its entries. Belongs to one worker thread."""
@@ -88,6 +93,22 @@ class Turn:
     def n(self) -> int:
         """Number of the next line."""
         return len(self.said) + self.unremembered
+
+    def cut_flood(self) -> str:
+        """Keep the beginning of what was said, which tells what it was; gives how much of it that is.
+
+        All of it would be written while other rooms wait, and fill this one's memory in thirty inputs.
+        """
+        if any(self.unfinished):
+            self.say("")
+        said, space = len(self.said), FLOOD_CHARACTERS
+        del self.said[FLOOD_LINES:]
+        for n, draft in enumerate(self.said):
+            if len(draft.content) > space:
+                self.said[n:] = [Draft(draft.type, draft.content[:space], draft.metadata)]
+                break
+            space -= len(draft.content)
+        return f"THE FIRST {len(self.said)} OF {said} LINES ARE KEPT"
 
     def _finish(self, text: str) -> str:
         line = "".join((*self.unfinished, text))

@@ -26,6 +26,7 @@ from backrooms_tui.model.room import RoomConfig
 from backrooms_tui.model.states import RoomState
 from backrooms_tui.model.views import TurnResult
 from backrooms_tui.service import RoomService, open_service
+from backrooms_tui.supervisor.turn import FLOOD_CHARACTERS
 
 Open = Callable[[], RoomService]
 
@@ -140,6 +141,13 @@ def test_each_way_to_break_leaves_a_truthful_error_and_a_working_room(
     assert result.entries[-1].metadata[Meta.CODE] == code
     assert {entry.metadata[Meta.INPUT] for entry in result.entries} == {result.seq}
     assert said(ask(service, room, "recall value")) == ["safe"]
+
+
+def test_of_a_flood_the_beginning_is_kept(service: RoomService) -> None:
+    room = make_room(service)
+    *lines, error = ask(service, room, "drill flood").entries
+    assert sum(len(entry.content) for entry in lines) == FLOOD_CHARACTERS
+    assert f"THE FIRST {len(lines)} OF " in error.content
 
 
 @pytest.mark.parametrize("drill", ["drill fork", "drill thread", "drill network", "drill files"])
