@@ -11,6 +11,8 @@ from daemon_exe import DaemonExe
 from room_exe import RoomExe
 from support import eventually
 
+from backrooms_tui.entity.seal import landlock
+
 TALKER = """
 import select
 from backrooms_tui.entity.base import Entity, Interrupted
@@ -125,9 +127,13 @@ def test_inspect_names_the_calls_of_a_model_and_the_hermetic_seal(room_exe, daem
     assert any(line.startswith("  PROCESS: SEALED") for line in lines)
 
 
-def test_a_seal_that_nobody_has_tried_is_not_shown_as_held(room_exe):
-    lines = room_exe.ok("inspect", room_exe.create())
-    assert lines[-2:] == ["SEAL: HERMETIC", "  NOT PROBED: NO ENTITY HAS BEEN STARTED HERE"]
+def test_inspect_measures_the_seal_where_no_entity_has_been_started(room_exe):
+    seal = room_exe.ok("inspect", room_exe.create())[-7:]
+    assert seal[:2] == ["SEAL: HERMETIC", f"  FILESYSTEM: SEALED (seccomp, landlock {landlock.version()})"]
+    assert seal[-1].startswith("  TIME: ")
+    commands = room_exe.ok("inspect", room_exe.create("--entity", "command:cat"))
+    assert commands[-7] == "SEAL: COMMAND"
+    assert commands[-1] == "  TIME: VISIBLE"
 
 
 def test_a_running_input_is_interrupted_from_another_process(room_exe, daemon):

@@ -61,6 +61,18 @@ def ends_turn(frame) -> bool:
 # What an entity can say
 
 
+HALF = "self._send({'type': 'output', 'text': 'half', 'more': True});"
+
+
+def test_a_line_left_in_its_middle_ends_with_whatever_comes_next(room):
+    half = [Output("half", more=True), Output("")]
+    assert room.turn(f"{HALF} self.observe('seen')")[:3] == [*half, Observation("seen")]
+    *said, failed = room.turn(f"{HALF} raise ValueError('no')")
+    assert said == half
+    assert (failed.error, failed.text) == ("ValueError", "no")
+    assert room.turn(f"{HALF} self.state['a'] = 1; self.output = lambda _: None")[:3] == [*half, StateSet({"a": 1})]
+
+
 def test_an_input_gets_its_frames_in_order_and_done_at_the_end(room):
     frames = room.turn(
         "self.output('one'); self.observe('seen', {'k': 1}); self.silent(); self.terminate('enough');"

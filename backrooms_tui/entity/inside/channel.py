@@ -32,17 +32,35 @@ def encode(frame: Mapping[str, Any]) -> bytes:
     return line + b"\n"
 
 
+_LINE_END = encode({"type": "output", "text": ""})
+
+
 class Channel:
     def __init__(self, descriptor: int) -> None:
         self.interrupts = Interrupts(self._holds_interrupt)
         self._descriptor = descriptor
         self._kept = bytearray()
+        self._mid_line = False
+        """The last output said that the next frame goes on with it."""
         self._waiting = select.poll()
         self._waiting.register(descriptor, select.POLLIN)
 
     def send(self, frame: Mapping[str, Any]) -> None:
         """Write a frame, waiting for the host to read. Raises as `encode`, and OSError; Interrupted after the frame."""
-        self.write(encode(frame))
+        data = encode(frame)
+        self.interrupts.hold()
+        try:
+            if self._mid_line and frame["type"] != "output":
+                data = self.line_end() + data
+            self._mid_line = frame.get("more") is True
+            self.write(data)
+        finally:
+            self.interrupts.release()
+
+    def line_end(self) -> bytes:
+        """What has to come before a frame that is no output: an exception may have left a line in its middle."""
+        unfinished, self._mid_line = self._mid_line, False
+        return _LINE_END if unfinished else b""
 
     def write(self, data: bytes) -> None:
         view = memoryview(data)

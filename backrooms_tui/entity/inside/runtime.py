@@ -113,7 +113,7 @@ class Runtime:
         else:
             entity.state.commit()
             self._in_turn = False
-            self._channel.write(ending)
+            self._channel.write(self._channel.line_end() + ending)
 
     def _answer(self, entity: Entity, text: str) -> bytes:
         """Have the entity answer; gives the frames that end the turn. An interrupt is raised in here or not at all."""
