@@ -272,7 +272,7 @@ def test_a_session_that_only_looks_is_refused_whatever_changes_something(served)
     client = served.connect(read_only=True)
     changing = {name for name, verb in VERBS.items() if verb.changes}
     assert changing == {
-        *("create", "await_entity", "submit", "suspend", "resume", "destroy"),
+        *("create", "await_entity", "submit", "interrupt", "suspend", "resume", "destroy"),
         *("backup", "restore", "recover", "compact"),
     }
     with served.raw() as raw:
@@ -433,7 +433,7 @@ def test_a_slow_subscriber_that_reads_again_is_told_what_it_missed(serve, monkey
     events = []
     while not any(isinstance(event, Lagged) for event in events):
         events += subscription.get(PATIENCE)
-    assert sum(event.missed for event in events if isinstance(event, Lagged)) > 100
+    assert sum(event.missed for event in events if isinstance(event, Lagged)) >= 100
     assert served.server.connections == 1 + 1
 
 

@@ -89,9 +89,15 @@ class PtyProgram:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait(10)
+        self._stop_reading()
         for descriptor in (self.master, self._slave):
             with contextlib.suppress(OSError):
                 os.close(descriptor)
+
+    def _stop_reading(self) -> None:
+        """A descriptor that is closed while it is read stays open, and its number may soon be another terminal's."""
+        self._hung_up = True
+        self._reader.join(10)
 
     def _read(self) -> None:
         while not self._hung_up:
@@ -99,7 +105,7 @@ class PtyProgram:
                 if not select.select([self.master], [], [], LOOK_UP_SECONDS)[0]:
                     continue
                 data = os.read(self.master, 65536)
-            except (OSError, ValueError):
+            except OSError:
                 return
             if not data:
                 return
@@ -143,8 +149,7 @@ class PtyProgram:
 
     def hang_up(self) -> None:
         """Close the terminal from the other side: the kernel sends SIGHUP, writes fail with EIO."""
-        self._hung_up = True
-        self._reader.join(10)  # while it reads, the terminal stays open whatever is closed
+        self._stop_reading()
         os.close(self._slave)
         os.close(self.master)
 
