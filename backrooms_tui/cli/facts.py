@@ -45,9 +45,6 @@ def inspect(shell: Shell) -> int:
         shell.say(*inspect_lines(view))
         runtime = parse(view.record.config.entity)
         value = room_value(view) | runtime_value(runtime)
-        # What is the product's own is of its version; of the others' versions nothing is known.
-        own = runtime.kind in (REFERENCE, LLM)
-        value["entity_version"] = service.status().version if own else None
         if options.show_config:
             shell.say(config_line(config_value(view.record.config)))
             value["config"] = config_value(view.record.config)
@@ -57,6 +54,9 @@ def inspect(shell: Shell) -> int:
             seal = _seal(runtime, service.status())
             shell.say(f"SEAL: {runtime.profile}", *(f"  {line}" for line in seal or (UNKNOWN,)))
             value |= {"seal": [*seal]} if seal else {}
+        # What is the product's own is of its version; of the others' versions nothing is known.
+        own = runtime.kind in (REFERENCE, LLM)
+        value["entity_version"] = service.status().version if own else None
         damages = _show_memory(shell, service, view, value) if options.show_memory else []
         shell.emit(value)
     return 1 if damages else 0

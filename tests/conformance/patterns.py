@@ -49,6 +49,7 @@ FORMS = {
     "BUILD": Form(_TIME, "(?:source|wheel)"),
     "PYTHON": Form(r"\d+\.\d+\.\d+"),
     "WORD": Form(r"[\w.-]+"),
+    "SEALED": Form(r"(?!)", r"[A-Z ]+: (?:SEALED|BOUNDED|VISIBLE)[\w ,()]*"),
     "WHERE": Form(r"(?!)", r"[\x21-\x7e]+(?: [\x21-\x7e]+)*"),
     "OVERSIZED": Form(r"\[input (?:exceeding 64KB|containing 70000 bytes of data)\]", "x+", b"x" * 70_000),
     "BINARY": Form(r"\{binary_data_0x00FF\}", ".*", b"\x00\xff"),
