@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .attempts import DEADLINE, DIED, HELD, PROTOCOL, Attempt, never
+from .attempts import DEADLINE, DIED, HELD, PROTOCOL, Attempt, never, table
 
 MEMORY_LIMIT = 64 * 1024 * 1024
 """Bytes that the rooms of the suite may take."""
@@ -63,49 +63,20 @@ RESOURCES = (
         HELD,
         HELD,
     ),
-    Attempt(
+    *table(
         "res",
-        "1 GiB on the frame descriptor, no newline",
-        "for _ in range(16384): os.write(WIRE, b'x' * 65536)",
-        PROTOCOL,
-        PROTOCOL,
-        never,
-        unsealed=False,
-    ),
-    Attempt(
-        "res",
-        "1 GiB on stdout, no newline",
-        "for _ in range(16384): os.write(1, b'x' * 65536)",
-        PROTOCOL,
-        PROTOCOL,
-        never,
-        unsealed=False,
-    ),
-    Attempt(
-        "res",
-        "endless small output frames",
-        'line = b\'{"type":"output","text":""}\\n\' * 500\nwhile True: send(line)',
-        PROTOCOL,
-        PROTOCOL,
-        never,
-        unsealed=False,
-    ),
-    Attempt(
-        "res",
-        "endless small lines on stdout",
-        "while True: os.write(1, b'\\n' * 4096)",
-        PROTOCOL,
-        PROTOCOL,
-        never,
-        unsealed=False,
-    ),
-    Attempt(
-        "res",
-        "endless observations with data",
-        'line = b\'{"type":"observation","text":"","data":[[[0]]]}\\n\' * 500\nwhile True: send(line)',
-        PROTOCOL,
-        PROTOCOL,
-        never,
+        {
+            "1 GiB on the frame descriptor, no newline": "for _ in range(16384): os.write(WIRE, b'x' * 65536)",
+            "1 GiB on stdout, no newline": "for _ in range(16384): os.write(1, b'x' * 65536)",
+            "endless small output frames": """line = b'{"type":"output","text":""}\\n' * 500
+while True: send(line)""",
+            "endless small lines on stdout": "while True: os.write(1, b'\\n' * 4096)",
+            "endless observations with data": """line = b'{"type":"observation","text":"","data":[[[0]]]}\\n' * 500
+while True: send(line)""",
+        },
+        hermetic=PROTOCOL,
+        command=PROTOCOL,
+        proof=never,
         unsealed=False,
     ),
     Attempt(

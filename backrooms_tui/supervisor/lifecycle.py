@@ -134,7 +134,7 @@ class Lifecycle:
         self._engine.write(room, seal)
         with room.lock:
             room.halted = False
-            room.init_failures = 0
+            room.starts.failures = 0
             room.deaths.clear()
         self._want_entity(room)
         return room.view()

@@ -69,7 +69,7 @@ class Processes:
             self.spawn_failed(room, EntityInitFailed("REASON: A FAULT OF THE HOST"))
             raise
         born.append(process)
-        room.replaying = False
+        room.starts.replaying = False
         with room.lock:
             room.process, room.ready = process, False
             room.born, room.at_work_since = time.monotonic_ns(), 0
@@ -89,7 +89,7 @@ class Processes:
             now=room.record.last_active,
             sources=load(runtime),
             calls=runtime.calls,
-            replay=partial(self._replay, room) if _restores(runtime) and not room.afresh else None,
+            replay=partial(self._replay, room) if _restores(runtime) and not room.starts.afresh else None,
         )
 
     def _replay(self, room: LiveRoom) -> Sequence[str]:
@@ -103,7 +103,7 @@ class Processes:
             self._engine.notice("WARN", f"PROGRAM STARTED AFRESH: {why}", room.id)
             return ()
         if answered.texts:
-            room.replaying = True
+            room.starts.replaying = True
             self._expect_ready(room, self._engine.limits.init_timeout + REPLAY_SLACK * answered.seconds)
         return answered.texts
 
@@ -132,10 +132,10 @@ class Processes:
         input that waits.
         """
         with room.lock:
-            room.unborn += 1
-            hopeless = room.unborn >= INIT_ATTEMPTS
+            room.starts.unborn += 1
+            hopeless = room.starts.unborn >= INIT_ATTEMPTS
             if hopeless:
-                room.unborn = 0
+                room.starts.unborn = 0
         if hopeless:
             self.spawn_failed(room, EntityInitFailed("ZYGOTE: NO PROCESS"))
         else:
@@ -146,7 +146,7 @@ class Processes:
         with room.lock:
             room.ready = True
             room.wants_entity = False
-            room.init_failures = room.unborn = 0
+            room.starts.failures = room.starts.unborn = 0
             if room.restarting:
                 room.restarting = False
                 self._record(room, Draft(EntryType.STATE_CHANGE, "ENTITY RESTARTED", {Meta.EVENT: "entity_restarted"}))
@@ -160,20 +160,20 @@ class Processes:
     def failed_starting(self, room: LiveRoom, frame: Fail) -> None:
         """It says so itself; or the host does, of a program that could not be executed, or ended at once."""
         self.part(room)
-        if frame.error == EntityInitFailed.__name__ and not room.replaying:
+        if frame.error == EntityInitFailed.__name__ and not room.starts.replaying:
             self.spawn_failed(room, EntityInitFailed(f"ENTITY: {scrub(frame.text)}"))
         else:
             self.died_starting(room, f"{frame.error}: {frame.text}")
 
     def died_starting(self, room: LiveRoom, why: str) -> None:
-        if room.replaying:  # without what it was given again it may live
-            room.replaying, room.afresh = False, True
+        if room.starts.replaying:  # without what it was given again it may live
+            room.starts.replaying, room.starts.afresh = False, True
             self._engine.notice("WARN", f"PROGRAM_STARTED_AFRESH {why}", room.id, foreign=True)
             self._listener.advance(room)
             return
         with room.lock:
-            room.init_failures += 1
-            hopeless = room.init_failures >= INIT_ATTEMPTS
+            room.starts.failures += 1
+            hopeless = room.starts.failures >= INIT_ATTEMPTS
             if hopeless:
                 room.corrupt(Damage("ENTITY_INIT_FAILED", f"/room/{room.id}/state", 0, time.time_ns()))
                 draft = Draft(EntryType.ERROR, f"ERROR: ENTITY_INIT_FAILED\n{why}", {Meta.CODE: "ENTITY_INIT_FAILED"})

@@ -77,6 +77,20 @@ def new_record(config: RoomConfig) -> RoomRecord:
     )
 
 
+class Starts:
+    """How the starts of a room's processes have gone."""
+
+    def __init__(self) -> None:
+        self.failures = 0
+        """Deaths in a row before an entity was ready."""
+        self.unborn = 0
+        """Processes in a row that the zygote did not make, for it died."""
+        self.replaying = False
+        """The process that starts is being given the inputs that an earlier one has answered."""
+        self.afresh = False
+        """A process has not got over that: they are started without it, as long as the owner lives."""
+
+
 class LiveRoom:
     """See the module. `process`, `ready`, `turn` change in the room's worker thread only (under the lock)."""
 
@@ -130,13 +144,7 @@ class LiveRoom:
         """Who has entered and not left."""
         self.restarting = False
         """The entity died of an input; the fresh one's readiness is recorded in memory."""
-        self.init_failures = 0
-        self.unborn = 0
-        """Processes in a row that the zygote did not make, for it died."""
-        self.replaying = False
-        """The process that starts is being given the inputs that an earlier one has answered."""
-        self.afresh = False
-        """A process has not got over that: they are started without it, as long as the owner lives."""
+        self.starts = Starts()
         self.deaths: deque[float] = deque(maxlen=DEATHS_KEPT)
         """When the entity died of itself, in monotonic seconds."""
         self.dirty = False
@@ -232,9 +240,10 @@ class LiveRoom:
 
     def renew(self) -> None:
         """Let a room that has been recovered work again. Under the lock."""
-        self.halted = self.exhausted = self.restarting = self.afresh = False
+        self.halted = self.exhausted = self.restarting = False
+        self.starts = Starts()
         self.spawn_error = None
-        self.init_failures = self.compacted_seq = self.compacted_through = 0
+        self.compacted_seq = self.compacted_through = 0
         self.deaths.clear()
         self.results.clear()
 

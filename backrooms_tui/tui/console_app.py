@@ -142,18 +142,22 @@ class BackroomsApp(App[int]):
         self.interruption = Interruption(
             attachment, screen, self.desk, self.verbs, self.outbox, self.console_calls, drafts
         )
-        own = ConsoleActions(self)
+        self._take_keys(defaults)
+        self.fault: Exception | None = None
+        """What ended the console, when it was a bug of ours."""
+        self._flushed_at = 0.0
+        self._flush_set = False
+        self._title = ""
+
+    def _take_keys(self, defaults: RoomConfig) -> None:
+        """Lead every key to what it does."""
+        screen, own = self.console_screen, ConsoleActions(self)
         prompts = Prompts(screen, self.desk, self.verbs, defaults=defaults, own=own.words(), long_verbs=self.long_verbs)
         self.handlers = Handlers(screen, self.desk, self.verbs, prompts, self.long_verbs)
         table = self.handlers.table({**own.actions(), **self.interruption.actions()})
         self.router = KeyRouter(screen, lambda: self.screen, self.desk.keymap, table)
         self.router.interrupts = self.interruption.takes
         self.desk.hold_keys, self.desk.release_keys = self.router.hold, self.router.release
-        self.fault: Exception | None = None
-        """What ended the console, when it was a bug of ours."""
-        self._flushed_at = 0.0
-        self._flush_set = False
-        self._title = ""
 
     def _dress(self, palette: str) -> None:
         self.animation_level = "none"

@@ -1,4 +1,4 @@
-"""What the tests of consoles on a daemon begin with: a home, and a daemon that owns its rooms."""
+"""What the tests of real consoles begin with: a home, and a daemon that owns its rooms."""
 
 from __future__ import annotations
 

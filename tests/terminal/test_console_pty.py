@@ -19,13 +19,6 @@ HOSTILE = "\x1b]52;c;aGk=\x07\x1b]0;owned\x07\x1bP1$r\x1b\\\x1b_apc\x1b\\\x1b[2J
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    place = tmp_path / "operator"
-    place.mkdir(mode=0o700)
-    return place
-
-
-@pytest.fixture
 def room(home: Path) -> str:
     """A room that has answered once, in a store that is free again."""
     made = room_exe(home, "create", "--format", "json")
