@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 from support import eventually
 
 if TYPE_CHECKING:
@@ -63,3 +64,8 @@ def redis_server(need_tool: Callable[[str], str], tmp_path: Path) -> Iterator[Re
 def until() -> Callable[..., object]:
     """`eventually`, for tests."""
     return eventually
+
+
+# No test is about how fast an example is: a busy machine made one of 300 take longer than hypothesis allows.
+settings.register_profile("ours", deadline=None)
+settings.load_profile("ours")
