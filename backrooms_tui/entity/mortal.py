@@ -47,7 +47,7 @@ class Bounds:
 
 
 class Mortal:
-    """Its owner's thread uses it, except `kill`; the host's thread calls `born`, `died` and `orphaned`."""
+    """Its owner's thread uses it, except `kill` and `await_birth`; the host's calls `born`, `died` and `orphaned`."""
 
     write_fileno: int
 
@@ -59,12 +59,16 @@ class Mortal:
         self._pidfd: int | None = None
         self._kill_asked = False
         self._open = True
+        self._answered = threading.Event()
         self._lock = threading.Lock()  # around what the host's thread shares with the owner's
 
     def kill(self) -> None:
         with self._lock:
             self._kill_asked = True
             self._signal(signal.SIGKILL)
+
+    def await_birth(self, timeout: float | None = None) -> bool:
+        return self._answered.wait(timeout)
 
     def close(self) -> None:
         self.kill()
@@ -79,6 +83,7 @@ class Mortal:
             self.pid, self._pidfd = pid, pidfd
             if self._kill_asked:
                 self._signal(signal.SIGKILL)
+        self._answered.set()
 
     def died(self, how: Death) -> None:
         """It has ended and is reaped, or will never be born: make the report and pass it on."""
@@ -99,6 +104,7 @@ class Mortal:
             self.crowded = how.crowded
             if self._open:
                 self._reported()
+        self._answered.set()
         self._on_exit(self.exit)
 
     def orphaned(self) -> None:

@@ -63,12 +63,18 @@ class ExitReport:
 
 
 class EntityProcess(Protocol):
-    """One sealed child. Methods are for one thread, except `kill`, which any thread may call."""
+    """One sealed child. Methods are for one thread, except `kill` and `await_birth`, which any thread may call."""
 
     pid: int | None
     """None until the zygote has answered."""
     exit: ExitReport | None
     """None while it lives (or its death has not been reported)."""
+
+    def await_birth(self, timeout: float | None = None) -> bool:
+        """Wait until the zygote has answered, or the process will never be born; False when `timeout` seconds pass
+        first. The one method that blocks.
+        """
+        ...
 
     def filenos(self) -> tuple[int, ...]:
         """Descriptors to watch for reading."""

@@ -67,17 +67,22 @@ class Lifecycle:
     def await_entity(self, room_id: RoomId, timeout: float | None = None) -> RoomView:
         room = self._registry.open(room_id)
         deadline = None if timeout is None else time.monotonic() + timeout
+
+        def patience() -> float | None:
+            return None if deadline is None else max(0.0, deadline - time.monotonic())
+
         while not room.ready:  # again when it died between being there and being waited for
             self._want_entity(room)
-            patience = None if deadline is None else max(0.0, deadline - time.monotonic())
             with room.changed:
                 ended = room.changed.wait_for(
-                    lambda: room.ready or room.halted or room.spawn_error or not room.wants_entity, patience
+                    lambda: room.ready or room.halted or room.spawn_error or not room.wants_entity, patience()
                 )
                 if room.spawn_error is not None:
                     raise room.spawn_error
                 if room.halted or not ended:
                     raise EntityInitFailed(f"ROOM: {room_id}", f"STATE: {room.record.state}")
+        if (process := room.process) is not None:  # its word and the zygote's come by two ways
+            process.await_birth(patience())
         return room.view()
 
     def enter(self, room_id: RoomId, *, read_only: bool = False, visitor: Visitor | None = None) -> RoomView:

@@ -191,7 +191,7 @@ def test_a_room_is_made_with_the_entity_that_is_configured(home: Path) -> None:
     with PtyProgram(home, ROOM_ENTITY_DEFAULT="llm:scripted/echo") as console:
         console.sees("NO ROOMS EXIST")
         console.send("ac\r")
-        console.sees("scripted/echo")
+        console.sees("RUNS    scripted/echo")
         console.send("\r")
         console.sees("B / 65536")
         console.send("hello there\r")

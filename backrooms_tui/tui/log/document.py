@@ -62,6 +62,7 @@ class Document:
         if width != self.view.folder.width:
             self.view.folder = Folder(width)
         self.view.height = max(1, height)
+        self._fill()
 
     def scroll(self, by: int) -> None:
         """Move by rows; up holds, down past the last row follows again."""
@@ -116,6 +117,7 @@ class Document:
             self.window.cover(page.low, page.high)
             self._admit(page.lines)
         self._place = self.view.shift(Place(key), -(self.view.height // 3))[0]
+        self._fill()
 
     def only_matching(self, query: Query | None) -> None:
         """Show only lines that match, or all again."""
@@ -155,6 +157,7 @@ class Document:
             self._take_newer(request, page)
         if self._owed and not self.follow:
             self._move(self._owed)
+        self._fill()
 
     def _learn(self, page: Page) -> None:
         self._remember(page.inputs)
@@ -213,6 +216,7 @@ class Document:
             # A held reader may stand among the lines of a turn that ends in this batch: those are settled below.
             if batch and (batch[0].seq > settled or not self.follow):
                 self._said(batch)
+        self._fill()
 
     def _apply(self, event: Event) -> None:
         if isinstance(event, InputAccepted):
@@ -316,10 +320,14 @@ class Document:
         """Give the rows of the screen, from the top; fewer than its height when there is no more."""
         if self.follow:
             return self.view.bottom()
-        rows = self.view.from_place(self._place)
-        if len(rows) < self.view.height and self.window.at_end:
-            return self.view.bottom()  # the screen grew, or what was said came to nothing
-        return rows
+        return self.view.from_place(self._place)
+
+    def _fill(self) -> None:
+        """Have a held place so near the end that the screen is not full stand where the last full screen begins: the
+        screen grew, or what was said came to nothing.
+        """
+        if not self.follow and self.window.at_end and len(self.view.from_place(self._place)) < self.view.height:
+            self._place = self.view.bottom_place()
 
     def rows_place(self) -> Place:
         return self.view.bottom_place() if self.follow else self._place

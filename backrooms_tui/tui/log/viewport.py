@@ -69,7 +69,12 @@ class Viewport:
 
     def place_of(self, rows: list[Row]) -> Place:
         first = rows[0] if rows else END
-        return Place(first.line.key, first.start) if first.line is not None else Place((0, 0, 0))
+        if first.line is not None:
+            return Place(first.line.key, first.start)
+        if not self.window.lines:
+            return Place((0, 0, 0))
+        last = self.window.lines[-1]  # on a screen of one row the end's mark stands alone
+        return Place(last.key, len(last.text))
 
     def shift(self, place: Place, by: int) -> tuple[Place, int]:
         """Move `by` rows (negative is up) as far as the window goes; gives the rest that it could not move."""
