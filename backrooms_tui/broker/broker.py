@@ -42,7 +42,7 @@ class HostBroker:
         return tuple(name for name in runtime.calls if name == MODEL or tools.tool_of(name))
 
     def check(self, runtime: Runtime) -> None:
-        if runtime.calls:
+        if runtime.model:
             models.check(runtime)
         for name in runtime.calls:
             if name != MODEL and not tools.tool_of(name):
@@ -108,7 +108,7 @@ class RoomCalls:
         """What answers the call, and about how many tokens the asking takes. Raises Unanswered."""
         if call.name != MODEL:
             return self._use(call), 0
-        name, _, model = self._runtime.target.partition("/")
+        name, _, model = self._runtime.model.partition("/")
         granted = [tools.schema(tools.tool_of(grant)) for grant in self._grants if grant != MODEL]
         asked = asked_of(model, call.args, granted)
 

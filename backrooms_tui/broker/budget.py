@@ -45,7 +45,7 @@ class Budget:
 
     @classmethod
     def of(cls, runtime: Runtime) -> Budget:
-        """The budget in the options of an `llm` room."""
+        """The budget in the options of a room that grants calls."""
         return cls(
             calls=int(runtime.option("calls")),
             tokens=int(runtime.option("tokens")),

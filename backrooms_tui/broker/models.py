@@ -24,11 +24,11 @@ MISSING = "openai is not installed: pip install 'backrooms-terminal[llm]'"
 
 def check(runtime: Runtime) -> None:
     """Raise UsageError for a model that cannot be had here."""
-    name, _, model = runtime.target.partition("/")
+    name, _, model = runtime.model.partition("/")
     if name == "scripted":
         scripted.check(model)
     elif not _installed():
-        raise UsageError(f"ENTITY: {runtime.shown[:60]}: {MISSING}")
+        raise UsageError(f"ENTITY: {runtime.model[:60]}: {MISSING}")
 
 
 async def provider(name: str, settings: ModelSettings) -> Provider:

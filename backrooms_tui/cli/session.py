@@ -22,7 +22,7 @@ from backrooms_tui.model.entries import EntryType, MemoryEntry, Outcome
 from backrooms_tui.model.errors import BackroomsError, InputRefused, RoomReadOnly
 from backrooms_tui.model.events import Lagged, Said, Saying, TurnEnded
 from backrooms_tui.model.ids import RoomId
-from backrooms_tui.model.runtimes import LLM, parse
+from backrooms_tui.model.runtimes import parse
 from backrooms_tui.model.views import Receipt, TurnResult
 from backrooms_tui.service import RoomService
 
@@ -63,7 +63,7 @@ class Session:
         self._timeout = timeout
         config = service.room(room_id).record.config
         self._usual_timeout = config.timeout
-        self._grace = None if parse(config.entity).kind == LLM else GRACE
+        self._grace = None if parse(config.entity).calls else GRACE
         self._read_only = read_only
         self._source = operator()
         self._lock = threading.RLock()

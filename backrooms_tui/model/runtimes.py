@@ -5,6 +5,7 @@
     python:package.module:Class
     command:bc -q
     command?mode=frames&children=yes:perl todo.pl
+    python?model=openai/gpt-5&tools=clock:/srv/entities/clerk.py
     llm?system=Answer%20briefly.&tools=clock:openai/gpt-5
 
 The line is what a room keeps, shows and is created from; options are percent-encoded, as in a URL's query, and stand
@@ -94,6 +95,13 @@ def _tools(text: str) -> str:
     return ",".join(dict.fromkeys(names))
 
 
+def _model(text: str) -> str:
+    provider, slash, name = text.partition("/")
+    if provider not in _PROVIDERS or not slash or not name:
+        raise _Wrong(f"provider/model; providers: {', '.join(_PROVIDERS)}")
+    return text
+
+
 @value
 class OptionKind:
     """An option of a runtime."""
@@ -104,9 +112,19 @@ class OptionKind:
     check: Callable[[str], str]
 
 
+_BOUNDS: Mapping[str, OptionKind] = {
+    "calls": OptionKind("Calls for one turn, of the model and of tools", "16", _whole(MAX_CALLS)),
+    "tokens": OptionKind("Tokens for one turn", "100000", _whole(MAX_TOKENS)),
+    "seconds": OptionKind("Seconds that the calls of one turn may take", "120", _span),
+}
+_GRANTS: Mapping[str, OptionKind] = {
+    "model": OptionKind("The model that it may ask, as provider/model", "", _model),
+    "tools": OptionKind("Tools of the host that it may use", "", _tools),
+}
+
 OPTIONS: Mapping[str, Mapping[str, OptionKind]] = {
     REFERENCE: {},
-    PYTHON: {},
+    PYTHON: {**_GRANTS, **_BOUNDS},
     COMMAND: {
         "mode": OptionKind("How input and output are exchanged", "lines", _one_of("lines", "exit", "frames")),
         "marker": OptionKind("lines: the answer ends with this line, which is not shown", "", _free),
@@ -114,6 +132,8 @@ OPTIONS: Mapping[str, Mapping[str, OptionKind]] = {
         "restore": OptionKind("lines: what a restarted program is given", "replay", _one_of("replay", "fresh")),
         "children": OptionKind("Whether it may start other programs", "no", _yes_no),
         "threads": OptionKind("Whether it may use threads", "no", _yes_no),
+        **_GRANTS,
+        **_BOUNDS,
     },
     LLM: {
         "system": OptionKind("What the model is told first", "", _free),
@@ -124,9 +144,7 @@ OPTIONS: Mapping[str, Mapping[str, OptionKind]] = {
             "reply",
             _one_of("reply", "tool"),
         ),
-        "calls": OptionKind("Calls for one turn, of the model and of tools", "16", _whole(MAX_CALLS)),
-        "tokens": OptionKind("Tokens for one turn", "100000", _whole(MAX_TOKENS)),
-        "seconds": OptionKind("Seconds that the calls of one turn may take", "120", _span),
+        **_BOUNDS,
     },
 }
 """By runtime: the options it knows."""
@@ -168,11 +186,17 @@ class Runtime:
         return tuple(shlex.split(self.target))
 
     @property
+    def model(self) -> str:
+        """provider/model of the one that the entity may ask; empty: none."""
+        if self.kind == LLM:
+            return self.target
+        return self.option("model") if "model" in OPTIONS[self.kind] else ""
+
+    @property
     def calls(self) -> tuple[str, ...]:
         """Names of the calls of the host that it grants: `model`, and `tool:` with each tool."""
-        if self.kind != LLM:
-            return ()
-        return ("model", *(f"tool:{name}" for name in self.option("tools").split(",") if name))
+        tools = self.option("tools").split(",") if "tools" in OPTIONS[self.kind] else ()
+        return (*(("model",) if self.model else ()), *(f"tool:{name}" for name in tools if name))
 
     def option(self, name: str) -> str:
         """What was given, or holds without it."""
@@ -180,8 +204,9 @@ class Runtime:
 
     @property
     def effective(self) -> tuple[tuple[str, str], ...]:
-        """Every option that holds something, given or by default."""
-        return tuple((name, self.option(name)) for name in OPTIONS[self.kind] if self.option(name))
+        """Every option that holds something, given or by default; nothing bounds calls that are not granted."""
+        names = (name for name in OPTIONS[self.kind] if self.calls or name not in _BOUNDS)
+        return tuple((name, self.option(name)) for name in names if self.option(name))
 
     def with_options(self, given: Iterable[str]) -> Runtime:
         """Itself with options of the form `name=value`, over those it has. Raises UsageError."""
@@ -190,7 +215,7 @@ class Runtime:
         if bare is not None:
             raise UsageError(f"ENTITY OPTION: {bare[:40]!r} is not of the form name=value.")
         merged = dict(self.options) | {name: held for name, _, held in pairs}
-        return _bounded(changed(self, options=_checked(self.kind, merged.items())))
+        return _consistent(changed(self, options=_checked(self.kind, merged.items())))
 
 
 @lru_cache(maxsize=256)
@@ -208,12 +233,15 @@ def parse(text: str) -> Runtime:
         raise UsageError(f"ENTITY: {query[:60]!r} are not options of the form name=value&name=value.") from None
     runtime = Runtime(kind, target, _checked(kind, pairs))
     _check_target(runtime)
-    return _bounded(runtime)
+    return _consistent(runtime)
 
 
-def _bounded(runtime: Runtime) -> Runtime:
+def _consistent(runtime: Runtime) -> Runtime:
+    """Itself, if it holds together."""
     if len(runtime.text) > MAX_ENTITY:
         raise UsageError(f"ENTITY: more than {MAX_ENTITY} characters with its options.")
+    if runtime.kind == COMMAND and runtime.calls and runtime.option("mode") != "frames":
+        raise UsageError("ENTITY OPTION: model and tools need mode=frames: a plain program has no way to call.")
     return runtime
 
 
@@ -246,6 +274,7 @@ def _check_target(runtime: Runtime) -> None:
         if not words or not words[0]:
             raise UsageError("ENTITY: command of what? For example 'command:bc -q'.")
     if kind == LLM:
-        provider, slash, model = target.partition("/")
-        if provider not in _PROVIDERS or not slash or not model:
-            raise UsageError(f"ENTITY: {target[:60]!r} is not provider/model; providers: {', '.join(_PROVIDERS)}.")
+        try:
+            _model(target)
+        except _Wrong as wrong:
+            raise UsageError(f"ENTITY: {target[:60]!r} is not {wrong}.") from None

@@ -81,7 +81,8 @@ def test_a_command_has_words_and_the_profile_of_commands():
         ("llm?calls=0:openai/x", "whole number"),
         ("llm?calls=99999999999999999999999:openai/x", "whole number"),
         ("llm?tools=a b:openai/x", "names of tools"),
-        ("python?mode=lines:x.py", "none"),
+        ("python?mode=lines:x.py", "model, tools"),
+        ("reference?mode=lines", "none"),
         ("command:" + "x" * MAX_ENTITY, str(MAX_ENTITY)),
     ],
 )
@@ -98,7 +99,22 @@ def test_every_default_is_a_value_that_its_option_can_have():
             assert option.default == "" or option.check(option.default) == option.default
 
 
-def test_only_a_model_is_granted_calls_and_of_tools_those_that_it_names():
+def test_a_runtime_grants_the_model_and_the_tools_that_it_names_and_nothing_else():
     assert parse("llm:scripted/echo").calls == ("model",)
     assert parse("llm?tools=clock, notify:scripted/echo").calls == ("model", "tool:clock", "tool:notify")
-    assert parse("command:bc").calls == parse("reference").calls == ()
+    assert parse("python?model=openai/gpt-5:a.py").calls == ("model",)
+    assert parse("command?mode=frames&tools=clock:a").calls == ("tool:clock",)
+    assert parse("command:bc").calls == parse("python:a.py").calls == parse("reference").calls == ()
+
+
+def test_what_bounds_calls_is_told_where_calls_are_granted():
+    assert parse("python:a.py").effective == ()
+    assert [name for name, _ in parse("python?tools=clock:a.py").effective] == ["tools", "calls", "tokens", "seconds"]
+
+
+def test_an_option_that_would_grant_calls_to_a_plain_program_is_refused_also_when_it_is_added():
+    for line in ("command?tools=clock:bc", "command?mode=exit&model=scripted/echo:wc"):
+        with pytest.raises(UsageError, match="mode=frames"):
+            parse(line)
+    with pytest.raises(UsageError, match="mode=frames"):
+        parse("command:bc").with_options(["tools=clock"])
