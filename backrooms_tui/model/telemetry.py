@@ -47,6 +47,11 @@ class Telemetry:
     ) -> None:
         """A turn on an input, whose `text` is at hand, is durable. The entity was at it from `started` to `ended`."""
 
+    def call_answered(self, room_id: RoomId, seq: int, name: str, outcome: str, tokens: int, began: int) -> None:
+        """The entity has its answer to a call, made while it worked on input `seq`. `name` is of a call that the room
+        is granted, or `other`; `outcome` is OK, REPEATED (from the journal), INTERRUPTED, or the code of an error.
+        """
+
     def batch_written(self, commits: int, began: int, *, synced: bool) -> None:
         """The store has written one batch."""
 

@@ -80,6 +80,12 @@ class LogEvents(Telemetry):
     def input_refused(self, room_id: RoomId, code: str) -> None:
         self._log.line(Level.DEBUG, "input refused", room=room_id, code=code)
 
+    def call_answered(self, room_id: RoomId, seq: int, name: str, outcome: str, tokens: int, began: int) -> None:
+        log = self._log
+        if log.level >= Level.DEBUG:
+            took = seconds_since(began)
+            log.line(Level.DEBUG, "entity call", room=room_id, call=name, outcome=outcome, tokens=tokens, duration=took)
+
     def turn_written(
         self, room_id: RoomId, of: QueuedInput, text: str, result: TurnResult, started: int, ended: int
     ) -> None:

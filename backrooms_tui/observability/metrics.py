@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Protocol
 
+from backrooms_tui.broker.failures import FAILED, GARBAGE, TIMEOUT
+from backrooms_tui.entity.calls import CANCELLED, DENIED, EXHAUSTED
 from backrooms_tui.model.entries import Outcome
 from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.room import QueuedInput
@@ -27,6 +29,7 @@ LATENCY_BOUNDS = (0.1, 0.5, 1.0, 5.0)
 """Exactly the seed's."""
 COMMIT_BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 START_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+CALL_BOUNDS = (0.01, 0.05, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 OUTCOMES = (
     Outcome.OUTPUT,
     Outcome.SILENT,
@@ -37,6 +40,10 @@ OUTCOMES = (
     Outcome.INTERRUPTED,
     Outcome.LOST,
 )
+
+
+CALL_OUTCOMES = ("OK", "REPEATED", CANCELLED, DENIED, EXHAUSTED, FAILED, TIMEOUT, GARBAGE)
+"""Those that an alert may want to name before they have happened; there are others."""
 
 
 class Watched(Protocol):
@@ -55,9 +62,11 @@ class Metrics(Telemetry):
         self._latency = Histogram(LATENCY_BOUNDS)
         self._commit = Histogram(COMMIT_BOUNDS)
         self._start = Histogram(START_BOUNDS)
+        self._call = Histogram(CALL_BOUNDS)
+        self._calls = Counter(dict.fromkeys(CALL_OUTCOMES, 0))
         self._outcomes = Counter(dict.fromkeys(OUTCOMES, 0))
         self._refused: Counter[str] = Counter()
-        self._totals = Counter(dict.fromkeys(("inputs", "commits", "failed starts", "missed", "faults"), 0))
+        self._totals = Counter(dict.fromkeys(("inputs", "commits", "failed starts", "missed", "faults", "tokens"), 0))
 
     def missed(self, events: int) -> None:
         self._add("missed", events)
@@ -80,6 +89,13 @@ class Metrics(Telemetry):
             self._totals["inputs"] += 1
             self._outcomes[result.outcome] += 1
             self._latency.observe(result.latency)
+
+    def call_answered(self, room_id: RoomId, seq: int, name: str, outcome: str, tokens: int, began: int) -> None:
+        with self._lock:
+            self._calls[outcome] += 1
+            self._totals["tokens"] += tokens
+            if outcome == "OK":
+                self._call.observe(seconds_since(began))
 
     def batch_written(self, commits: int, began: int, *, synced: bool) -> None:
         with self._lock:
@@ -109,6 +125,9 @@ class Metrics(Telemetry):
             labelled("input_refused_total", "counter", "Inputs refused by reason", "code", dict(self._refused)),
             self._start.family("entity_start_seconds", "Time from starting an entity until it is ready"),
             counter("entity_start_failed_total", "Entities that could not be started", totals["failed starts"]),
+            labelled("entity_call_total", "counter", "Calls of the host by outcome", "outcome", dict(self._calls)),
+            self._call.family("entity_call_seconds", "Time until a call was answered well"),
+            counter("entity_call_tokens_total", "Tokens that models were asked and answered", totals["tokens"]),
             self._commit.family("persistence_commit_seconds", "Time of one synced write to the store"),
             counter("persistence_commit_total", "Commits written; several may share one write", totals["commits"]),
             counter("subscriber_missed_total", "Events that slow subscribers have missed", totals["missed"]),

@@ -1,5 +1,5 @@
 """Spans of the owner's work, the seed's five: room creation, entity initialization, input processing, output
-generation, persistence operations.
+generation, persistence operations; and the calls that an entity makes of its host.
 
 One trace is one input (or one room's creation, or one start of an entity that nobody's input asked for). It is put
 together when the last of it is known and queued whole; a thread of its own makes OpenTelemetry's spans of it and sends
@@ -20,6 +20,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from backrooms_tui.config.settings import TracingSettings
 from backrooms_tui.config.values import without_credentials
+from backrooms_tui.entity.calls import CANCELLED, DENIED, EXHAUSTED
 from backrooms_tui.model.entries import EntryType, MemoryEntry, Outcome
 from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.room import QueuedInput
@@ -34,6 +35,7 @@ from .logs import Log
 CREATION = "room creation"
 INITIALIZATION = "entity initialization"
 PROCESSING = "input processing"
+CALL = "entity call"
 GENERATION = "output generation"
 PERSISTENCE = "persistence operations"
 
@@ -107,6 +109,17 @@ class Tracing(Telemetry):
         # What was done before it was sealed is the beginning of the processing: `_began` finds it there.
         attributes = {"entries": 1, "accepting_ns": sealed - began}
         self._remember(room_id, entry.seq, Span(PERSISTENCE, sealed, time.monotonic_ns(), attributes))
+
+    def call_answered(self, room_id: RoomId, seq: int, name: str, outcome: str, tokens: int, began: int) -> None:
+        if outcome in (DENIED, EXHAUSTED):  # nobody was asked, and an entity could fill the queue with them
+            return
+        attributes: dict[str, str | int | float | bool] = {
+            "call.name": name,
+            "call.tokens": tokens,
+            "outcome": outcome,
+        }
+        failed = None if outcome in ("OK", "REPEATED", CANCELLED) else outcome
+        self._remember(room_id, seq, Span(CALL, began, time.monotonic_ns(), attributes, failed))
 
     def turn_written(
         self, room_id: RoomId, of: QueuedInput, text: str, result: TurnResult, started: int, ended: int

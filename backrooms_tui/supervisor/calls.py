@@ -21,6 +21,7 @@ from backrooms_tui.model.entries import Draft
 from backrooms_tui.model.errors import BackroomsError
 from backrooms_tui.model.runtimes import Runtime, parse
 from backrooms_tui.model.scrub import scrub
+from backrooms_tui.model.units import NS
 from backrooms_tui.persistence.records import UnstorableEntry
 
 from . import journal
@@ -63,8 +64,8 @@ class Open:
     call: Call
     words: str
     """Digest of name and arguments."""
-    began: float
-    """Monotonic seconds."""
+    began: int
+    """Monotonic nanoseconds."""
     pending: Pending | None = None
     """None before the broker has it."""
     heard: deque[str] = field(default_factory=deque)
@@ -108,7 +109,7 @@ class Calls:
         if len(desk.seen) >= MAX_ASKED:
             return f"call: more than {MAX_ASKED} for one input"
         desk.seen.add(call.id)
-        one = desk.open[call.id] = Open(room, turn, desk, call, journal.digest(call), time.monotonic())
+        one = desk.open[call.id] = Open(room, turn, desk, call, journal.digest(call), time.monotonic_ns())
         if len(desk.open) == 1:
             self._listener.hold(room, turn, call.name)
         if self._engine.when_durable(room, turn.seq, lambda: self._worker.post(lambda: self._begin(one))):
@@ -168,7 +169,7 @@ class Calls:
         """Answer as an earlier attempt was answered, and charge it."""
         result = CallResult(ok=False, error=journal.UNKNOWN) if known is None else known
         broker.replay(one.call, result)
-        self._answer(one, result)
+        self._answer(one, result, repeated=True)
 
     def _start(self, one: Open, broker: TurnCalls) -> None:
         if self._called_off(one):
@@ -203,7 +204,7 @@ class Calls:
         if not result.ok and (result.error or "").partition(":")[0] in (DENIED, EXHAUSTED):
             self._refuse(one, result)
             return
-        seconds = time.monotonic() - one.began
+        seconds = (time.monotonic_ns() - one.began) / NS
 
         def keep(found: CallResult) -> None:
             entry = journal.ended(one.turn.seq, one.call, one.words, found, seconds)
@@ -220,10 +221,18 @@ class Calls:
             self._engine.notice("WARN", str(result.error), one.room.id, foreign=True)
         self._answer(one, result)
 
-    def _answer(self, one: Open, result: CallResult) -> None:
+    def _answer(self, one: Open, result: CallResult, *, repeated: bool = False) -> None:
         if one.over:
             return
         del one.desk.open[one.call.id]
+        self._engine.telemetry.call_answered(
+            one.room.id,
+            one.turn.seq,
+            one.call.name if one.call.name in parse(one.room.record.config.entity).calls else "other",
+            "REPEATED" if repeated else _outcome(result),
+            0 if repeated else result.tokens,
+            one.began,
+        )
         frame: dict[str, object] = {"type": "result", "id": one.call.id, "ok": result.ok}
         frame |= {"value": result.answer, "error": result.error, "interrupted": result.interrupted}
         self._listener.send(one.room, frame)
@@ -249,3 +258,10 @@ class Calls:
                 raise
             except BackroomsError:
                 pass
+
+
+def _outcome(result: CallResult) -> str:
+    """The code that says how a call has ended."""
+    if result.ok:
+        return "OK"
+    return CANCELLED if result.interrupted else str(result.error).partition(":")[0]

@@ -135,6 +135,19 @@ def test_deaths_and_deadlines_of_entities_are_warnings_and_errors_with_their_roo
         assert (crash["level"], crash["room_id"]) == ("ERROR", room_id)
 
 
+def test_what_a_room_asked_of_its_host_is_counted_and_logged_without_a_word_of_it(settings):
+    with owning(settings) as owner:
+        room_id = owner.room(entity="llm:scripted/echo@1000")
+        owner.say(room_id, "a canary of words")
+        eventually(lambda: owner.lines("entity call"))
+        (call,) = owner.lines("entity call")
+        figures = owner.figures()
+        assert (call["room_id"], call["call"], call["outcome"]) == (room_id, "model", "OK")
+        assert figures["entity_call_totalOK"] == figures["entity_call_seconds_count"] == 1
+        assert figures["entity_call_tokens_total"] == call["tokens"] > 4
+        assert "canary" not in json.dumps(call)
+
+
 WORDY = """
 from backrooms_tui.entity.base import Entity
 
@@ -346,7 +359,7 @@ def test_promtool_takes_the_alerts_of_the_documentation(tmp_path, need_tool):
     rules = tmp_path / "rules.yml"
     rules.write_text(DOCS.split("```yaml\n")[1].split("```")[0])
     told = subprocess.run([need_tool("promtool"), "check", "rules", str(rules)], capture_output=True, check=False)
-    assert (told.returncode, b"8 rules found" in told.stdout) == (0, True), told.stderr
+    assert (told.returncode, b"9 rules found" in told.stdout) == (0, True), told.stderr
 
 
 def test_every_name_in_an_alert_of_the_documentation_is_one_of_the_page(settings):

@@ -133,6 +133,9 @@ def test_what_happens_is_counted_by_what_it_was():
     metrics.entity_started(ROOM, None, time.monotonic_ns(), "ENTITY_INIT_FAILED")
     metrics.batch_written(3, time.monotonic_ns(), synced=True)
     metrics.batch_written(1, time.monotonic_ns(), synced=False)
+    metrics.call_answered(ROOM, 1, "model", "OK", 40, time.monotonic_ns())
+    metrics.call_answered(ROOM, 1, "model", "MODEL_FAILED", 2, time.monotonic_ns())
+    metrics.call_answered(ROOM, 1, "other", "CAPABILITY_DENIED", 0, time.monotonic_ns())
     metrics.missed(7)
     metrics.fault(ValueError())
     lines = page(metrics).splitlines()
@@ -144,6 +147,10 @@ def test_what_happens_is_counted_by_what_it_was():
         'input_refused_total{code="QUEUE_FULL"} 2',
         "entity_start_seconds_count 1",
         "entity_start_failed_total 1",
+        'entity_call_total{outcome="OK"} 1',
+        'entity_call_total{outcome="CAPABILITY_DENIED"} 1',
+        "entity_call_seconds_count 1",
+        "entity_call_tokens_total 42",
         "persistence_commit_seconds_count 1",
         "persistence_commit_total 4",
         "subscriber_missed_total 7",

@@ -108,6 +108,19 @@ def test_a_turn_that_failed_is_an_error_with_its_outcome(log):
     assert receiver.named("output generation")[0].error == "TIMEOUT"
 
 
+def test_what_was_asked_of_the_host_is_a_span_of_its_input_and_what_was_refused_is_none(log):
+    with exported(log) as (tracing, receiver):
+        for outcome in ("OK", "MODEL_FAILED", "CAPABILITY_DENIED", "BUDGET_EXHAUSTED"):
+            tracing.call_answered(ROOM, 1, "model", outcome, 7, time.monotonic_ns())
+        one_input(tracing)
+        eventually(lambda: receiver.spans)
+    (whole,) = receiver.named("input processing")
+    asked = receiver.named("entity call")
+    assert {span.parent for span in asked} == {whole.id}
+    assert [span.error for span in asked] == [None, "MODEL_FAILED"]
+    assert asked[0].attributes == {"call.name": "model", "call.tokens": 7, "outcome": "OK"}
+
+
 def test_no_word_of_people_or_entities_is_in_a_span(log):
     with exported(log) as (tracing, receiver):
         one_input(tracing, text="canary-of-people")
