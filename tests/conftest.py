@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,6 +67,9 @@ def until() -> Callable[..., object]:
     return eventually
 
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell has what it starts in the background ignore SIGINT, and so would every program that is tested.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # No test is about how fast an example is: a busy machine made one of 300 take longer than hypothesis allows.
 settings.register_profile("ours", deadline=None)
 settings.load_profile("ours")

@@ -16,6 +16,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Iterable
+from types import FrameType
 
 from backrooms_tui.batch import EXIT
 from backrooms_tui.model.entries import EntryType, MemoryEntry, Outcome
@@ -89,6 +90,8 @@ class Session:
 
         What is said from when the session was made on is shown. To be called once, in the main thread.
         """
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+            signal.signal(signal.SIGINT, self._woken)
         self._printer.start()
         while self._go_on():
             pass
@@ -109,6 +112,11 @@ class Session:
             if not self._interrupt():
                 raise
         return True
+
+    def _woken(self, _number: int, _frame: FrameType | None) -> None:
+        """A shell has what it starts in the background ignore SIGINT. So it stays, but for the printer's."""
+        if self._failure is not None:
+            raise KeyboardInterrupt
 
     def _interrupt(self) -> bool:
         """End the running input early and show its end; gives whether there was one that is ours to end."""

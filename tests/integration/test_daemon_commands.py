@@ -373,6 +373,19 @@ def test_clients_of_a_killed_daemon_say_so_once_with_status_1(room_exe, daemon):
             assert err.count("ERROR") == 1, err
 
 
+def test_a_client_in_the_background_of_a_shell_is_deaf_to_ctrl_c_and_not_to_the_end_of_its_daemon(room_exe, daemon):
+    room = room_exe.create()
+    with room_exe.start("enter", room, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)) as client:
+        assert client.stdout.readline() == b"ENTERING ROOM\n"
+        client.send_signal(signal.SIGINT)
+        client.stdin.write(b"initialize counter at 0\n")
+        client.stdin.flush()
+        assert client.stdout.readline() == b"ENTITY: Counter initialized.\n"
+        daemon.kill()
+        assert client.wait(10) == 1
+        assert client.stderr.read().startswith(b"ERROR: CONNECTION_LOST\n")
+
+
 def test_a_batch_ends_where_its_daemon_does(room_exe, daemon):
     with room_exe.start("batch") as batch:
         batch.stdin.write(b"create\nenter {LAST_ROOM_ID}\nlong running operation\nexit\ncreate\nlist\n")
