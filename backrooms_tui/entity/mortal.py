@@ -16,7 +16,7 @@ from .frames import MAX_TURN_BYTES
 from .process import ExitReport
 
 MAX_STACK = 64 * 1024
-_TAKEN = 256 * 1024
+TAKEN = 256 * 1024
 """Bytes taken at one call: all that a socket or pipe holds by default, and no more of a flood."""
 
 
@@ -142,8 +142,9 @@ class Mortal:
                 pass  # dead already, and about to be reported
 
 
-def take(descriptor: int, size: int, most: int = _TAKEN) -> tuple[bytes, bool]:
-    """What is there, read by `size` bytes at once, and whether the other end is gone."""
+def take(descriptor: int, size: int, most: int = TAKEN) -> tuple[bytes, bool]:
+    """What is there, `most` bytes of it, read by `size` bytes at once, and whether the other end is gone."""
+    size = min(size, most)
     chunks: list[bytes] = []
     for _ in range(max(1, most // size)):
         try:

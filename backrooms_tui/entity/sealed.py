@@ -9,10 +9,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .frames import Closed, Frame
-from .mortal import MAX_STACK, Bounds, Mortal, take
+from .mortal import MAX_STACK, TAKEN, Bounds, Mortal, take
 from .process import ExitReport
 from .wire import Decoder
 
+SIP = 1024
+"""Bytes."""
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
@@ -47,10 +49,10 @@ class SealedProcess(Mortal):
         if not self._open:
             return []
         if fileno == self._captured:
-            return self._take_printed()
-        data, ended = take(self._frames, self._buffer)
+            return self._take_printed(self._appetite())
+        data, ended = take(self._frames, self._buffer, self._appetite())
         # What it printed before `done` stands in the pipe by now: read after the frames, it is in time for the turn.
-        printed = self._take_printed() if self._decoder.in_turn and (ended or _may_end_turn(data)) else []
+        printed = self._take_printed(TAKEN) if self._decoder.in_turn and (ended or _may_end_turn(data)) else []
         frames = [*printed, *self._decoder.feed(data)]
         return [*frames, *self._close_once()] if ended else frames
 
@@ -88,10 +90,16 @@ class SealedProcess(Mortal):
     def _stack(self) -> str:
         return take(self._crash, MAX_STACK)[0][:MAX_STACK].decode(errors="replace")
 
-    def _take_printed(self) -> list[Frame]:
-        data, ended = take(self._captured, self._buffer)
+    def _take_printed(self, most: int) -> list[Frame]:
+        data, ended = take(self._captured, self._buffer, most)
         frames = self._decoder.feed_printed(data) if data else []
         return [*frames, *self._decoder.flush_printed(), *self._close_once()] if ended else frames
+
+    def _appetite(self) -> int:
+        """Bytes to be taken at once: of a flood no more than can be worked through in a millisecond or two, of the dead
+        all that they have left.
+        """
+        return SIP if self._decoder.loud and self.exit is None else TAKEN
 
     def _close_once(self) -> list[Frame]:
         if self._closed_told:

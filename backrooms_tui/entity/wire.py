@@ -38,6 +38,8 @@ _LEGAL: dict[_Phase, tuple[type, ...]] = {
 }
 
 
+LOUD = 1024
+"""Frames and lines."""
 _SHOWN = 200
 """Bytes of an offending line that are kept."""
 
@@ -71,6 +73,11 @@ class Decoder:
         if self._phase is _Phase.IDLE:
             self._phase, self._seq = _Phase.TURN, seq
             self._bytes = self._frames = 0
+
+    @property
+    def loud(self) -> bool:
+        """So much has been said for this input that what comes is better taken in small pieces."""
+        return self._frames > LOUD
 
     @property
     def in_turn(self) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import repeat
 from operator import itemgetter
@@ -33,6 +33,7 @@ ENTRY = b"E"
 
 _MAGIC = b"RM"
 _VERSION = b"\x01"
+_ENTRY_START = _MAGIC + ENTRY + _VERSION
 _SEED = 0x524F4F4D
 _CHECKSUM_AT = 4
 _start, _sum, _body = (itemgetter(slice(*place)) for place in ((0, 4), (_CHECKSUM_AT, HEADER), (HEADER, None)))
@@ -113,11 +114,15 @@ def _seed(kind: bytes, room_id: RoomId) -> int:
 
 def pack(value: Any) -> bytes:
     """Encode JSON-like values as msgpack. Raises UnstorableEntry."""
+    return _packed(msgpack.Packer(default=_pack_other).pack, value)
+
+
+def _packed(packed: Callable[[Any], bytes], value: Any) -> bytes:
+    """The same with a packer that is at hand: making one takes longer than what it does for an entry."""
     try:
-        packed: bytes = msgpack.packb(value, default=_pack_other)
+        return packed(value)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise UnstorableEntry(f"METADATA: {type(error).__name__}") from None
-    return packed
 
 
 def unpack(body: bytes) -> Any:
@@ -147,15 +152,20 @@ def seal(room_id: RoomId, tail: Tail, drafts: Sequence[Draft], now: int) -> tupl
     so they rise whatever the clock does. Raises UnstorableEntry; then nothing is sealed.
     """
     sealed = []
+    seq, timestamp, chain = tail.seq, tail.timestamp, tail.chain
+    seed, packed = _seed(ENTRY, room_id), msgpack.Packer(default=_pack_other).pack
+    sound: dict[str, Any] | None = None  # the lines of a turn share theirs
     for draft in drafts:
-        entry = MemoryEntry(tail.seq + 1, max(now, tail.timestamp + 1), draft.type, draft.content, draft.metadata)
-        items = pack([entry.seq, entry.timestamp, int(entry.type), entry.content, entry.metadata])[1:]
-        require_json_like(draft.metadata)
-        chain = zlib.crc32(items, tail.chain)
+        seq, timestamp, metadata = seq + 1, max(now, timestamp + 1), draft.metadata
+        entry = MemoryEntry(seq, timestamp, draft.type, draft.content, metadata)
+        items = _packed(packed, [seq, timestamp, int(draft.type), draft.content, metadata])[1:]
+        if metadata is not sound:
+            require_json_like(metadata)
+            sound = metadata
+        chain = zlib.crc32(items, chain)
         body = b"".join((_ENTRY_ARRAY, items, _CHAIN, chain.to_bytes(4, "big")))
-        sealed.append(SealedEntry(entry, frame(ENTRY, room_id, body)))
-        tail = Tail(entry.seq, entry.timestamp, chain)
-    return tuple(sealed), tail
+        sealed.append(SealedEntry(entry, b"".join((_ENTRY_START, zlib.crc32(body, seed).to_bytes(4, "big"), body))))
+    return tuple(sealed), Tail(seq, timestamp, chain)
 
 
 def require_json_like(metadata: dict[str, Any]) -> None:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 SWITCH_SECONDS = 0.001
 """How long one thread may keep the interpreter from the others. With Python's own 5 ms a room that says 65,536 short
-lines made every step of its neighbours wait: their median went from 3 to 12 ms, and goes to 5 with this. No cost in
-inputs for a second could be measured.
+lines made every step of its neighbours wait: their median went from 3 to 12 ms, and to 5 with this; what `pacing` does
+for them comes on top. No cost in inputs for a second could be measured.
 """
 
 

@@ -195,6 +195,8 @@ class Driver:
             if process is not room.process:
                 return  # a frame before this one was its last
             self._on_frame(room, process, frame)
+            if room.turn is not None:
+                room.turn.pace.step()
 
     def _on_frame(self, room: LiveRoom, process: EntityProcess, frame: Frame) -> None:
         turn = room.turn

@@ -29,3 +29,4 @@ def tell_observation(engine: Engine, room: LiveRoom, turn: Turn, frame: Observat
 def _tell(engine: Engine, room: LiveRoom, turn: Turn, n: int, text: str, *, observation: bool = False) -> None:
     said = Said(room.id, turn.seq, turn.attempt, n, time.time_ns(), text, observation=observation)
     engine.tell_turn(room, turn.seq, said)
+    turn.pace.step()

@@ -11,6 +11,8 @@ from backrooms_tui.model.entries import Draft, EntryType, Meta, Outcome
 from backrooms_tui.model.room import QueuedInput
 from backrooms_tui.persistence.records import pack
 
+from .pacing import Pace
+
 if TYPE_CHECKING:
     from .calls import Desk
 
@@ -47,6 +49,7 @@ class Turn:
     """Observations that do not."""
     desk: Desk | None = None
     """Its calls; None before the first."""
+    pace: Pace = field(default_factory=Pace)
     waits_for: str | None = None
     """Name of the call for which its time stands still."""
     left: float = field(init=False)

@@ -9,7 +9,7 @@ from backrooms_tui.config.settings import PersistenceSettings, Settings
 from backrooms_tui.entity.frames import Closed, Fail, Output
 from backrooms_tui.entity.process import EntitySpec
 from backrooms_tui.entity.sources import load
-from backrooms_tui.model.entries import EntryType
+from backrooms_tui.model.entries import EntryType, Outcome
 from backrooms_tui.model.errors import EntityInitFailed, UsageError
 from backrooms_tui.model.room import RoomConfig
 from backrooms_tui.model.runtimes import Runtime
@@ -144,6 +144,22 @@ def test_the_runtime_and_the_code_have_to_belong_together(host, tmp_path):
 
 
 # In a service
+
+
+def test_all_that_a_flood_left_in_the_pipe_before_the_death_is_kept(service, tmp_path):
+    path = tmp_path / "flood.py"
+    path.write_text(
+        "from backrooms_tui.entity.base import Entity\nimport os\n\n"
+        "class Flood(Entity):\n    def on_input(self, text):\n"
+        "        for part in range(4):\n"
+        "            os.write(1, b''.join(b'%d\\n' % (part * 5000 + n) for n in range(5000)))\n"
+        "        os._exit(3)\n"
+    )
+    room = service.create(RoomConfig(entity=f"python:{path}")).record.id
+    result = service.wait(service.submit(room, b"go", source="test"), timeout=30)
+    assert result.outcome == Outcome.CRASH
+    kept = [entry.content for entry in result.entries if entry.type is EntryType.OUTPUT]
+    assert kept == [str(n) for n in range(20_000)]
 
 
 def test_a_room_keeps_its_state_while_its_code_is_changed(service, tmp_path):

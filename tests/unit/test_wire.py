@@ -24,7 +24,7 @@ from backrooms_tui.entity.frames import (
     Terminate,
     Violation,
 )
-from backrooms_tui.entity.wire import Decoder
+from backrooms_tui.entity.wire import LOUD, Decoder
 
 READY = b'{"type":"ready","v":1,"name":"n","version":"1"}\n'
 
@@ -188,6 +188,16 @@ def test_the_frames_of_one_input_are_bounded():
     decoder = in_turn()
     assert len(decoder.feed(line(type="silent") * MAX_TURN_FRAMES)) == MAX_TURN_FRAMES
     broken(decoder.feed(line(type="silent")), "OUTPUT_SIZE_EXCEEDED")
+
+
+def test_a_decoder_is_loud_from_so_many_frames_and_lines_on_until_the_next_input():
+    decoder = in_turn(1)
+    decoder.feed_printed(b"x\n" * LOUD)
+    assert not decoder.loud
+    decoder.feed(b'{"type":"output","text":"one more"}\n')
+    assert decoder.loud
+    decoder.feed(b'{"type":"done","seq":1}\n')
+    assert not decoder.loud
 
 
 def test_printed_bytes_count_against_the_same_bound():
