@@ -7,6 +7,7 @@ from backrooms_tui.model.errors import RoomLeasedElsewhere
 from backrooms_tui.model.views import Receipt, TurnResult
 from backrooms_tui.persistence.store import RoomStore
 
+from .pacing import Pace
 from .room import LiveRoom
 
 PAGE = 256
@@ -42,10 +43,11 @@ def await_turn(store: RoomStore, room: LiveRoom, receipt: Receipt, timeout: floa
 def _from_memory(store: RoomStore, receipt: Receipt) -> TurnResult | None:
     """Put a turn together again from its entries, which lie together after its INPUT's successors in the queue."""
     entries: list[MemoryEntry] = []
-    after = receipt.timestamp
+    after, pace = receipt.timestamp, Pace()
     while page := store.read(receipt.room_id, after=after, limit=PAGE):
         after = page[-1].timestamp
         for entry in page:
+            pace.step()
             if entry.metadata.get(Meta.INPUT) != receipt.seq:
                 continue
             entries.append(entry)

@@ -177,7 +177,7 @@ async def test_a_room_is_made_in_the_dialog_and_what_cannot_be_is_refused_there(
     await pilot.press("escape", "0", "a", "c", *("down",) * 4, "p", "down")
     await sees(pilot, "ENTITY: python of what?")
     await pilot.press(*f"{tmp_path}/talker.py", "down", *"mode=exit", "enter")
-    await sees(pilot, "'mode' is not one of python: none.")
+    await sees(pilot, "'mode' is not one of python: model, tools")
     await pilot.press(*("backspace",) * 9, "enter")
     await sees(pilot, "ROOMS 2")
     assert owner.service.rooms()[-1].record.config.entity == f"python:{tmp_path}/talker.py"
