@@ -85,9 +85,12 @@ def _all_end(zygote: Nursery) -> bool:
     with _Pipes() as pipes, _Probe(zygote, Profile.COMMAND | Profile.CHILDREN, pipes.far) as probe:
         if "refused" in probe.answer():
             return False
+        # A newborn is heard of when it first gets a processor, which may be after its grandparent has told all.
+        if not probe.until(lambda: bool(zygote.families.others(probe.pid))):
+            return False
         others = zygote.families.others(probe.pid)
         kill(probe.pid)
-        return bool(others) and probe.until(lambda: probe.ended) and not any(map(_is_there, map(str, others)))
+        return probe.until(lambda: probe.ended) and not any(map(_is_there, map(str, others)))
 
 
 def _is_there(name: str) -> bool:
