@@ -77,7 +77,7 @@ def test_a_daemon_killed_under_a_console_comes_back_without_a_line_doubled_or_lo
         assert len(answered(console, said[-3])) == 6
         console.send("\x11")
         assert console.wait() == 0
-        assert stray_bytes(bytes(console.written)) == []
+        eventually(lambda: stray_bytes(bytes(console.written)) == [])
     entries = memory(home, room)
     assert [entry["content"] for entry in entries if entry["type"] == "INPUT"] == said
     assert [entry["content"] for entry in entries if entry["type"] == "OUTPUT"] == ["ENTITY: Stored."] * KILLS

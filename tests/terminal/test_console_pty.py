@@ -60,7 +60,7 @@ def test_what_an_entity_says_reaches_no_terminal_as_a_command(home: Path, room: 
         console.sees("MEMORY ")
         console.send("\x11")
         console.wait()
-        assert stray_bytes(bytes(console.written)) == []
+        eventually(lambda: stray_bytes(bytes(console.written)) == [])
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
@@ -184,7 +184,7 @@ def test_a_job_draws_while_it_runs_and_the_console_is_silent_again_after_it(cons
     console.sees("SOURCE: ")
     console.send("\x11")
     console.wait()
-    assert stray_bytes(bytes(console.written)) == []
+    eventually(lambda: stray_bytes(bytes(console.written)) == [])
 
 
 def test_a_room_is_made_with_the_entity_that_is_configured(home: Path) -> None:
