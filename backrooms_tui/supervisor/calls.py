@@ -201,7 +201,7 @@ class Calls:
         """The broker has answered: the journal learns it first, then the entity."""
         if one.over:
             return
-        if not result.ok and (result.error or "").partition(":")[0] in (DENIED, EXHAUSTED):
+        if _outcome(result) in (DENIED, EXHAUSTED):
             self._refuse(one, result)
             return
         seconds = (time.monotonic_ns() - one.began) / NS
