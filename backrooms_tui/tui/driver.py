@@ -8,6 +8,7 @@ what is written, and the console leaves as if told to.
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -72,6 +73,20 @@ class ConsoleDriver(LinuxDriver):
         """
         super().start_application_mode()  # type: ignore[no-untyped-call] # Textual's gap
         asyncio.get_running_loop().add_signal_handler(signal.SIGWINCH, self._resized)
+
+    def _get_terminal_size(self) -> tuple[int, int]:
+        """A terminal that has no size (a serial line, `script` without one) is 80x24 to Textual and 80x25 to Rich: each
+        resized after the other for ever, and a console that had lost such a terminal never came to its end.
+        """
+        width, height = super()._get_terminal_size()
+        try:
+            unknown = 0 in os.get_terminal_size(self.fileno)
+        except OSError:
+            unknown = True
+        return self._NO_SIZE if unknown and (width, height) == (80, 24) else (width, height)
+
+    _NO_SIZE = (80, 25)
+    """Rich's."""
 
     def _resized(self) -> None:
         if not self._in_band_window_resize:

@@ -57,6 +57,7 @@ class PtyProgram:
         home: Path,
         *arguments: str,
         size: tuple[int, int] = (120, 40),
+        rows_and_columns: tuple[int, int] | None = None,
         program: Sequence[str] = PROGRAM,
         **environ: str,
     ) -> None:
@@ -67,6 +68,8 @@ class PtyProgram:
         self._lock = threading.Lock()
         self.master, self._slave = pty.openpty()
         self.resize(*size)
+        if rows_and_columns is not None:  # what the terminal says of itself, if that is not its size
+            fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", *rows_and_columns, 0, 0))
         self.modes_before = termios.tcgetattr(self._slave)
         env = {"PATH": os.environ["PATH"], "HOME": str(home), **ENVIRONMENT, **environ}
         self.process = subprocess.Popen(

@@ -103,6 +103,14 @@ def test_ctrl_z_gives_the_shell_back_and_fg_draws_the_screen_again(console: PtyP
     eventually(console.restored)
 
 
+def test_a_terminal_without_a_size_is_drawn_once_and_its_loss_ends_the_console(home: Path, room: str) -> None:
+    with PtyProgram(home, size=(80, 25), rows_and_columns=(0, 0)) as console:
+        console.sees("0 MARKED")
+        eventually(lambda: console.quiet_since(1.5) == 0)
+        console.hang_up()
+        console.wait()
+
+
 def test_a_storm_of_sizes_leaves_it_drawing(console: PtyProgram) -> None:
     dice = random.Random(11)
     for _ in range(100):
