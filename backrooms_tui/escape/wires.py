@@ -61,6 +61,10 @@ WIRES = (
         'for n in range(34): send((\'{"type":"state","set":{"%d":"\' % n + \'x\' * (1 << 19) + \'"}}\\n\').encode())',
     ),
     _lie("state that does not decode", 'send(b\'{"type":"state","set":{"x":"\\xff\\xfe"}}\\n\')'),
+    _lie(
+        "raw state of fewer bytes than announced",
+        'send(b\'{"type":"state","raw":4096}\\n\' + b\'{"big":"\' + b"x" * 64)',
+    ),
     _lie("state that is no object", 'send(b\'{"type":"state","value":[1]}\\n\')'),
     _lie("state with keys to delete that are none", 'send(b\'{"type":"state","del":[1]}\\n\')'),
     _lie(
