@@ -1,6 +1,8 @@
 """The real program in a home of its own: run as a subprocess, or typed at in a pseudo-terminal."""
 
+import codecs
 import fcntl
+import io
 import json
 import os
 import pty
@@ -11,12 +13,47 @@ import subprocess
 import sys
 import termios
 import time
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from support import ROOT
 
 PROGRAM = [sys.executable, "-m", "backrooms_tui"]
 DEADLINE = 60.0
+PATIENT = """\
+import sys
+from backrooms_tui.cli import session
+session.GRACE = 10.0
+from backrooms_tui.__main__ import main
+sys.exit(main())
+"""
+"""The program, whose prompt waits longer for an answer: on a busy machine a second is not enough for every one, and the
+prompt that comes back without it looks like the one that comes after it.
+"""
+HELD = "HELD"
+HOLDING = """\
+import os, signal, sys
+from contextlib import contextmanager
+from importlib import import_module
+command = import_module("backrooms_tui.cli." + sys.argv.pop(1))
+progress = command.progress
+read, write = os.pipe()
+os.set_blocking(write, False)
+signal.set_wakeup_fd(write)
+@contextmanager
+def held(*words, **options):
+    with progress(*words, **options) as told:
+        def tell(done, of):
+            told(done, of)
+            os.write(1, b"HELD\\n")
+            os.read(read, 1)
+        yield tell
+command.progress = held
+from backrooms_tui.__main__ import main
+sys.exit(main())
+"""
+"""The program, with a long command that tells how far it is, says so, and waits there for a signal."""
 
 
 @dataclass
@@ -49,6 +86,14 @@ class RoomExe:
             "PYTHONWARNINGS": "error",
         }
         self.rooms = home / ".local/share/room.exe/rooms"
+
+    def be_patient(self):
+        """Have a session's prompt come back before its answer only when the entity really works."""
+        self.program = [sys.executable, "-c", PATIENT]
+
+    def hold(self, module):
+        """Have the long command of a module say HELD when it is amid its work, and go on after a signal."""
+        self.program = [sys.executable, "-c", HOLDING, module]
 
     def start(self, *words, **popen):
         popen = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | popen
@@ -92,6 +137,32 @@ def end(process):
         process.wait()
 
 
+@contextmanager
+def held(process):
+    """Have every child of the program stand still, its entities too, so that nothing is answered meanwhile."""
+    below = descendants(process.pid)
+    assert below, "nothing to hold"
+    for pid in below:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in below:
+            os.kill(pid, signal.SIGCONT)
+
+
+def descendants(pid):
+    """The processes below one, parents first."""
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # gone meanwhile
+            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(") ")[2].split()[1])
+    found = [pid]
+    for one in found:
+        found += [child for child, parent in parents.items() if parent == one]
+    return found[1:]
+
+
 class Terminal:
     """The program with a controlling terminal. What it writes is collected; `expect` waits for text in it."""
 
@@ -107,6 +178,8 @@ class Terminal:
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )
         os.close(slave)
+        # A read may end within a character, or within what ends a line.
+        self._decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder("utf-8")("replace"), translate=False)
         self.seen = ""
         self._shown = 0
 
@@ -150,5 +223,5 @@ class Terminal:
             data = os.read(self._master, 65_536)
         except OSError:  # EIO: every process has let go of the terminal
             return False
-        self.seen += data.decode("utf-8", "replace").replace("\r\n", "\n")
+        self.seen += self._decoder.decode(data).replace("\r\n", "\n")
         return bool(data)

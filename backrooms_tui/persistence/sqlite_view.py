@@ -73,8 +73,8 @@ class View:
 
     def close(self) -> None:
         """End all scans, also those that somebody still holds: they would keep the transaction open."""
-        for cursor in self._cursors:
-            cursor.close()
+        while self._cursors:
+            self._cursors.pop().close()
 
     def get(self, key: bytes) -> bytes | None:
         if key.startswith(keys.INDEX):
@@ -173,10 +173,12 @@ class View:
         cursor = self._connection.execute(query, values)
         self._cursors.add(cursor)
         try:
-            yield from cursor
+            for row in cursor:  # noqa: UP028 - `yield from` closes a cursor by itself, and once more
+                yield row
         finally:
-            self._cursors.discard(cursor)
-            cursor.close()
+            if cursor in self._cursors:  # else the view has ended the scan, and its connection may be closed by now
+                self._cursors.remove(cursor)
+                cursor.close()
 
     @contextmanager
     def _reading(self, kind: str) -> Iterator[None]:

@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from room_exe import RoomExe
+from room_exe import HELD, RoomExe
 
 SAID = ["store observation: temperature 23C", "=SUM(A1)", "remember value: kept"]
 
@@ -347,10 +347,11 @@ def test_progress_is_shown_on_a_terminal_and_erased_at_the_end(room_exe, room_id
 
 
 def test_ctrl_c_ends_an_export_without_a_file_or_half_of_one(room_exe, room_id):
-    room_exe.say(room_id, "stream 60000 lines")
+    room_exe.say(room_id, "stream 20000 lines")
     (room_exe.home / "m.db").write_text("an older export")
+    room_exe.hold("exporting")
     with room_exe.terminal("export", room_id, "--format", "sqlite", "--output", "m.db") as terminal:
-        terminal.expect(r"\rEXPORTING \d+%")
+        terminal.expect(rf"\rEXPORTING [0-9][0-9]?% .*{HELD}\n")
         terminal.type("\x03")
         terminal.expect(r"\r\x1b\[KINTERRUPTED\n")
         assert terminal.end() == 130
