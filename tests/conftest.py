@@ -51,10 +51,15 @@ def need_tool() -> Callable[[str], str]:
 
 
 @pytest.fixture
-def redis_server(need_tool: Callable[[str], str], tmp_path: Path) -> Iterator[RedisServer]:
-    """A server that syncs every write, and forgets nothing when it is killed."""
+def redis_server(
+    need_tool: Callable[[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[RedisServer]:
+    """A server that syncs every write, and forgets nothing when it is killed. It is waited for: no test is about how
+    fast a busy disk syncs.
+    """
     from redis_server import RedisServer
 
+    monkeypatch.setattr("backrooms_tui.persistence.redis.REPLY_SECONDS", 30.0)
     server = RedisServer(need_tool("redis-server"), tmp_path / "redis")
     server.start()
     yield server

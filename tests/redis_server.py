@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import select
+import signal
 import socket
 import subprocess
 import threading
@@ -39,13 +41,23 @@ class RedisServer:
                 stdout=log,
                 stderr=log,
             )
-        eventually(self._answers)
+        eventually(self._answers, within=60)
 
     def kill(self) -> None:
         """As a power failure of the process would end it."""
         assert self._process is not None
         self._process.kill()
         self._process.wait()
+
+    def stand_still(self) -> None:
+        """As a machine that hangs does: who connects is let in by the system, and nobody is answered."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        os.waitpid(self._process.pid, os.WUNTRACED)
+
+    def go_on(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
         if self._process is not None and self._process.poll() is None:
@@ -75,14 +87,16 @@ class RedisServer:
 
 
 class Wire:
-    """A unix socket in front of a server's that loses answers: `drop` the next one to a script, after the server has
-    done what it was asked.
+    """A unix socket in front of a server's that loses answers: it will `drop` so many to scripts, once it has let pass
+    those to `spare`, after the server has done what it was asked. With `final` nobody is connected from then on.
     """
 
     def __init__(self, server: RedisServer, place: Path) -> None:
         self.socket = str(place)
+        self.spare = 0
         self.drop = 0
         self.dropped = 0
+        self.final = False
         self._target = server.socket
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(self.socket)
@@ -109,10 +123,19 @@ class Wire:
                     data = ready.recv(1 << 20)
                     if not data:
                         return
-                    if ready is near:
-                        scripted = b"EVAL" in data[:64]
-                    elif scripted and self.drop:
-                        self.drop -= 1
-                        self.dropped += 1
+                    if ready is far and scripted and self._lost():
                         return
+                    scripted = ready is near and (scripted or b"EVAL" in data[:64])  # until its answer begins
                     (far if ready is near else near).sendall(data)
+
+    def _lost(self) -> bool:
+        if self.spare:
+            self.spare -= 1
+            return False
+        if not self.drop:
+            return False
+        self.drop -= 1
+        if self.final:
+            self.close()
+        self.dropped += 1
+        return True

@@ -75,8 +75,9 @@ def redis_client(redis_server):
 
 
 @pytest.fixture
-def idle_redis(need_tool, tmp_path):
+def idle_redis(need_tool, tmp_path, monkeypatch):
     """Another server, not running yet."""
+    monkeypatch.setattr("backrooms_tui.persistence.redis.REPLY_SECONDS", 30.0)  # as long as `redis_server` is
     server = RedisServer(need_tool("redis-server"), tmp_path / "plain")
     yield server
     server.stop()

@@ -14,9 +14,11 @@ from backrooms_tui.model.errors import StoreFailed
 from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.room import RoomConfig
 from backrooms_tui.model.views import TurnResult
+from backrooms_tui.persistence.redis_lease_scripts import BEAT
 from backrooms_tui.service import OwnerService, open_service
 
-LEASE = 1.0
+LEASE = 60.0
+"""Seconds: no daemon that lives loses a room, however long the machine pauses; where one is to, `lapse` sees to it."""
 
 
 class Daemons:
@@ -82,6 +84,13 @@ def silence(service: OwnerService) -> None:
     leases = service._store._rows.leases  # type: ignore[attr-defined]
     leases._stopping.set()
     leases._thread.join()
+
+
+def lapse(service: OwnerService, seconds: float = 0.01) -> None:
+    """Have a daemon be silent, and its leases end after so many seconds by the server's clock."""
+    silence(service)
+    leases = service._store._rows.leases  # type: ignore[attr-defined]
+    leases._run(BEAT, [], leases.daemon, leases._facts, int(seconds * 1000))
 
 
 def wake(service: OwnerService) -> None:

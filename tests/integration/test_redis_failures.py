@@ -36,14 +36,23 @@ class TestServerDeaths:
     def test_nothing_acknowledged_is_lost_when_the_server_is_killed_again_and_again(self, redis_store, redis_server):
         record, acknowledged = filled(redis_store, "a", 1), 1
         for n in range(5):
-            stop = threading.Timer(0.05 + 0.02 * n, redis_server.kill)
-            stop.start()
+            enough, until = threading.Event(), acknowledged + 20 + 7 * n
+
+            def kill(enough=enough):
+                enough.wait()
+                redis_server.kill()
+
+            killer = threading.Thread(target=kill, daemon=True)
+            killer.start()
             with pytest.raises(StoreFailed):
-                while True:
+                while True:  # some more, until it is dead
                     commit = remembering(record, str(acknowledged))
                     redis_store.commit([commit])
                     record, acknowledged = commit.record, acknowledged + 1
-            stop.join()
+                    if acknowledged == until:
+                        enough.set()
+            enough.set()
+            killer.join()
             with pytest.raises(StoreFailed):
                 redis_store.reopen()
             redis_server.start()
@@ -109,7 +118,7 @@ class TestFullServer:
         record = filled(redis_store, "a", 50)
         filled(redis_store, "b", 50)
         state = contents(redis_client)
-        redis_client.config_set("maxmemory", "1mb")
+        redis_client.config_set("maxmemory", 1)  # less than any server takes for itself
         with pytest.raises(StoreFailed) as caught:
             redis_store.commit([remembering(record, "x" * 5000), remembering(new_record("c"), "y")])
         assert "OOM" in str(caught.value)
@@ -126,7 +135,7 @@ class TestFullServer:
         filled(redis_store, "a", 50)
         filled(redis_store, "b", 5)
         redis_store.close()
-        redis_client.config_set("maxmemory", "1mb")
+        redis_client.config_set("maxmemory", 1)
         redis_store = open_redis()
         assert len(redis_store.load().records) == 2
         assert len(remembered(redis_store)) == 50
@@ -174,21 +183,26 @@ class TestLostAnswers:
         assert redis_client.dump(MEMORY) == state
 
     def test_a_server_that_stands_still_is_waited_for_once_and_what_it_does_late_is_seen_or_barred(
-        self, open_redis, redis_client, monkeypatch
+        self, redis_store, redis_server, redis_client, monkeypatch
     ):
-        monkeypatch.setattr(client_of, "REPLY_SECONDS", 1.0)
-        store = open_redis()
-        store.load()
+        store, waits = redis_store, []
         record = filled(store, "a", 3)
-        redis_client.execute_command("CLIENT", "PAUSE", 2500)
-        began = time.monotonic()
-        with pytest.raises(StoreFailed):
-            store.commit([remembering(record, "3")])
-        assert 0.9 < time.monotonic() - began < 2.0
-        began = time.monotonic()
-        with pytest.raises(StoreFailed):
-            store.reopen()
-        assert time.monotonic() - began < 2.0
+        server, answer = store._rows._server, client_of._answer
+
+        def awaited(connection):
+            waits.append(time.monotonic())
+            return answer(connection)
+
+        monkeypatch.setattr(client_of, "_answer", awaited)
+        server.disconnect()
+        redis_server.stand_still()
+        for use in (lambda: store.commit([remembering(record, "3")]), store.reopen):
+            with monkeypatch.context() as impatient, pytest.raises(StoreFailed):
+                impatient.setitem(server._shared, "socket_timeout", 1.0)
+                use()
+            assert len(waits) == 1, "it was asked again"
+            assert time.monotonic() - waits.pop() > 0.9
+        redis_server.go_on()
         redis_client.ping()
         store.reopen()
         landed = store.stored_tail(A).seq

@@ -6,13 +6,20 @@ import threading
 import time
 
 import pytest
-from daemons import LEASE, Daemons, ask, inputs, make_room, outputs, said, silence, wake
+from daemons import LEASE, Daemons, ask, inputs, lapse, make_room, outputs, said, silence, wake
 from redis_server import Wire
 from store_contract import Backend, StoreContract
 from support import eventually
 
 from backrooms_tui.model.entries import Draft, EntryType
-from backrooms_tui.model.errors import RoomExists, RoomLeasedElsewhere, RoomNotFound, StoreBusy, StoreFailed
+from backrooms_tui.model.errors import (
+    BackroomsError,
+    RoomExists,
+    RoomLeasedElsewhere,
+    RoomNotFound,
+    StoreBusy,
+    StoreFailed,
+)
 from backrooms_tui.model.events import RoomChanged, RoomCreated, RoomDestroyed
 from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.reports import BackupSpec, ExportSpec
@@ -20,7 +27,8 @@ from backrooms_tui.model.room import RoomConfig
 from backrooms_tui.model.states import RoomState
 from backrooms_tui.persistence.opening import open_store
 
-SOON = LEASE + 1.0
+SOON = 30.0
+"""Seconds for a room to be taken over, process and all, on a busy machine; a campaign measures how many it takes."""
 
 
 @pytest.fixture
@@ -36,9 +44,14 @@ def lease(client, room):
     return None if held is None else held.decode()
 
 
-def ended(client):
-    """Whether the leases of the only daemon have ended, by the server's clock."""
-    ((_, told),) = client.hgetall("room:daemons").items()
+def at_work(service, room):
+    """Await a turn of the room in this daemon."""
+    eventually(lambda: service.room(room).running is not None, within=SOON)
+
+
+def ended(client, service):
+    """Whether the leases of a daemon have ended, by the server's clock."""
+    told = client.hget("room:daemons", service._store._rows.leases.daemon)
     seconds, micros = client.time()
     return int(told.split()[0]) < seconds * 1000 + micros // 1000
 
@@ -179,7 +192,7 @@ class TestWhoseARoomIs:
 
 
 class TestSilence:
-    def test_work_that_a_silent_daemon_left_is_done_by_another_within_the_lease_and_a_second(self, daemons):
+    def test_work_that_a_silent_daemon_left_is_done_by_another_when_its_lease_has_ended(self, daemons, redis_client):
         a, b = daemons.daemon("a"), daemons.daemon("b")
         room = make_room(a)
         ask(a, room, "initialize counter at 0")
@@ -187,48 +200,55 @@ class TestSilence:
         for _ in range(3):
             a.submit(room, b"increment counter", source="test")
         silence(a)
-        began = time.monotonic()
-        eventually(lambda: b.room(room).running is not None, within=SOON)
-        assert time.monotonic() - began <= SOON
+        assert not ended(redis_client, a)
+        assert b.room(room).running is None
+        lapse(a, seconds=0.5)
+        at_work(b, room)
         assert inputs(b, room) == ["initialize counter at 0", "work for 30 seconds", *["increment counter"] * 3]
 
     def test_what_a_daemon_that_lost_a_room_still_says_of_it_is_refused(self, daemons, redis_client):
         a, b = daemons.daemon("a"), daemons.daemon("b")
         room = make_room(a)
         ask(a, room, "initialize counter at 0")
-        a.submit(room, b"work for 2 seconds", source="test")
+        a.submit(room, b"work for 60 seconds", source="test", timeout=120)
         a.submit(room, b"increment counter", source="test")
-        silence(a)
-        eventually(lambda: b.room(room).running is not None, within=SOON)
+        at_work(a, room)
+        lapse(a)
+        at_work(b, room)
+        with pytest.raises(BackroomsError):
+            a.interrupt(room, by="a")  # it says that its turn has ended
         with pytest.raises(RoomLeasedElsewhere) as caught:
             a.submit(room, b"increment counter", source="test")
         assert caught.value.details[2] == "ADDRESS: b.example:9000"
-        eventually(lambda: b.room(room).record.queued == 0, within=20)
-        assert outputs(b, room) == ["Counter initialized.", "Worked for 2 seconds.", "Counter: 1"]
+        assert b.room(room).running is not None
+        b.interrupt(room, by="b")
+        eventually(lambda: outputs(b, room)[-1:] == ["Counter: 1"], within=SOON)
+        assert outputs(b, room) == ["Counter initialized.", "Counter: 1"]
         wake(a)
-        eventually(lambda: a.room(room).record == b.room(room).record)
-        assert a.room(room).entity == "COLD"
+        eventually(lambda: a.room(room).record == b.room(room).record, within=SOON)
+        eventually(lambda: a.room(room).entity == "COLD", within=SOON)
 
     def test_who_waits_for_an_input_of_a_lost_room_is_sent_on(self, daemons):
         a, b = daemons.daemon("a"), daemons.daemon("b")
         room = make_room(a)
-        receipt = a.submit(room, b"work for 3 seconds", source="test", request_id="one")
-        silence(a)
-        eventually(lambda: b.room(room).running is not None, within=SOON)
+        receipt = a.submit(room, b"work for 60 seconds", source="test", request_id="one", timeout=120)
+        lapse(a)
+        at_work(b, room)
         with pytest.raises(RoomLeasedElsewhere):
             a.submit(room, b"noop", source="test")
         with pytest.raises(RoomLeasedElsewhere):
-            a.wait(receipt, timeout=10)
-        again = b.submit(room, b"work for 3 seconds", source="test", request_id="one")
+            a.wait(receipt, timeout=SOON)
+        again = b.submit(room, b"work for 60 seconds", source="test", request_id="one", timeout=120)
         assert again.seq == receipt.seq
-        assert b.wait(again, timeout=20) is not None
-        assert a.wait(receipt, timeout=10).seq == receipt.seq
+        b.interrupt(room, by="test")
+        assert b.wait(again, timeout=SOON) is not None
+        assert a.wait(receipt, timeout=SOON).seq == receipt.seq
 
     def test_rooms_that_nobody_wanted_are_still_its_own_when_it_wakes(self, daemons, redis_client):
         a = daemons.daemon("a")
         rooms = [make_room(a) for _ in range(3)]
-        silence(a)
-        eventually(lambda: ended(redis_client))
+        lapse(a)
+        eventually(lambda: ended(redis_client, a))
         assert [ask(a, room, "initialize counter at 1") for room in rooms] == ["Counter initialized."] * 3
         wake(a)
         assert [ask(a, room, "increment counter") for room in rooms] == ["Counter: 2"] * 3
@@ -237,7 +257,7 @@ class TestSilence:
         a, b = daemons.daemon("a"), daemons.daemon("b")
         mine, theirs = make_room(a), make_room(a)
         ask(a, mine, "initialize counter at 1")
-        silence(a)
+        lapse(a)
         eventually(lambda: lease(redis_client, mine) is None, within=SOON)
         assert ask(b, theirs, "noop") is not None
         wake(a)
@@ -251,10 +271,13 @@ class TestSilence:
         lost, kept = make_room(a), make_room(a)
         redis_client.hset("room:leases", lost, "999 somebody")
         tickets = []
+        together = threading.Event()
+        a._engine.committer.enqueue(work=together.wait)
         for room in (lost, kept, lost, kept):
             live = a._registry.get(room)
             with live.lock:
                 tickets.append(a._engine.committer.enqueue(live.seal(last_active=time.time_ns())))
+        together.set()
         for ticket in tickets:
             ticket.wait()
         assert [type(ticket.error) for ticket in tickets] == [RoomLeasedElsewhere, type(None)] * 2
@@ -264,13 +287,13 @@ class TestSilence:
         a, b = daemons.daemon("a"), daemons.daemon("b")
         room = make_room(a)
         ask(a, room, "initialize counter at 0")
-        a.submit(room, b"work for 5 seconds", source="test")
+        a.submit(room, b"work for 60 seconds", source="test", timeout=120)
         for _ in range(3):
             a.submit(room, b"increment counter", source="test")
         a.close()
-        eventually(lambda: b.room(room).running is not None, within=SOON)
-        eventually(lambda: b.room(room).record.queued == 0, within=20)
-        assert outputs(b, room)[-1] == "Counter: 3"
+        at_work(b, room)
+        b.interrupt(room, by="test")
+        eventually(lambda: outputs(b, room)[-1] == "Counter: 3", within=SOON)
 
     def test_a_removal_that_a_daemon_began_is_ended_by_another(self, daemons, redis_client, monkeypatch):
         a, b = daemons.daemon("a"), daemons.daemon("b")
@@ -280,8 +303,9 @@ class TestSilence:
         monkeypatch.setattr(a._store._rows, "release", lambda *_: None)
         a.destroy(room, confirm=room)
         assert redis_client.exists(f"room:{room}:memory")
-        eventually(lambda: not redis_client.exists(f"room:{room}:memory"), within=SOON + 2)
-        assert b.rooms() == []
+        lapse(a)
+        eventually(lambda: not redis_client.exists(f"room:{room}:memory"), within=SOON)
+        eventually(lambda: b.rooms() == [])
         eventually(lambda: lease(redis_client, room) is None)
 
 
@@ -366,7 +390,7 @@ class TestServer:
         room = make_room(a)
         ask(a, room, "noop")
         a.close()
-        redis_client.config_set("maxmemory", "1mb")
+        redis_client.config_set("maxmemory", 1)  # less than any server takes for itself
         b.destroy(room, confirm=room)
         assert b.rooms() == []
 
@@ -505,9 +529,8 @@ class TestLostAnswers:
         room = make_room(a)
         ask(a, room, "noop")
         silence(a)
+        wire.spare, wire.drop, wire.final = 1, 1, True  # that the input is there is told; that it was answered is not
         receipt = a.submit(room, b"work for 1 seconds", source="test")
-        wire.close()  # nobody is connected anew; who is already goes on
-        wire.drop = 1
         eventually(lambda: a.status().read_only_because)
         (tmp_path / "wire").unlink()
         wire = Wire(redis_server, tmp_path / "wire")
