@@ -13,6 +13,8 @@ import time
 from collections import deque
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import backrooms_tui.broker.providers.openai  # noqa: F401 - here, where no test's deadline runs: it takes seconds
+
 CREATED = 1_700_000_000
 DONE = b"data: [DONE]\n\n"
 PATIENCE = 30.0

@@ -8,7 +8,7 @@ import pytest
 from command_rooms import script
 from support import eventually
 
-from backrooms_tui.config.settings import PersistenceSettings, Settings
+from backrooms_tui.config.settings import EntitySettings, PersistenceSettings, Settings
 from backrooms_tui.model.entries import EntryType, Meta, Outcome
 from backrooms_tui.model.errors import UsageError
 from backrooms_tui.model.events import Said
@@ -50,7 +50,8 @@ while (my $frame = <STDIN>) {
 
 @pytest.fixture
 def service(tmp_path, open_service_on):
-    return open_service_on(Settings(persistence=PersistenceSettings(path=str(tmp_path / "rooms"))))
+    persistence = PersistenceSettings(path=str(tmp_path / "rooms"))
+    return open_service_on(Settings(persistence=persistence, entity=EntitySettings(interrupt_grace=20)))
 
 
 @pytest.fixture

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from served import Served
+from support import eventually
 
 from backrooms_tui.config.settings import EntitySettings, PersistenceSettings, Settings
 from backrooms_tui.model.entries import EntryType, MemoryEntry, Meta, Outcome
@@ -19,14 +21,23 @@ from backrooms_tui.model.room import RoomConfig
 from backrooms_tui.model.views import Receipt, TurnResult
 from backrooms_tui.service import RoomService
 
-Until = Callable[..., object]
 BY = "ann@example"
 
 
 @pytest.fixture
-def service(tmp_path: Path, open_service_on: Callable[[Settings], RoomService]) -> RoomService:
-    persistence = PersistenceSettings(path=str(tmp_path / "rooms"))
-    return open_service_on(Settings(persistence=persistence, entity=EntitySettings(interrupt_grace=0.3)))
+def open_with(tmp_path: Path, open_service_on: Callable[[Settings], RoomService]) -> Callable[[float], RoomService]:
+    """Opens a service by the seconds that an interrupted entity gets before it is killed."""
+
+    def open_it(grace: float) -> RoomService:
+        persistence = PersistenceSettings(path=str(tmp_path / "rooms"))
+        return open_service_on(Settings(persistence=persistence, entity=EntitySettings(interrupt_grace=grace)))
+
+    return open_it
+
+
+@pytest.fixture
+def service(open_with: Callable[[float], RoomService]) -> RoomService:
+    return open_with(20)
 
 
 @pytest.fixture
@@ -41,7 +52,8 @@ def ask(service: RoomService, room: RoomId, text: str) -> TurnResult:
 
 
 def begin(service: RoomService, room: RoomId, text: str) -> Receipt:
-    """Submit, and wait until the entity has said its first line."""
+    """Submit, and wait until the entity has said its first line. It can be sent a signal then: it was born before."""
+    service.await_entity(room, timeout=30)
     watching = service.subscribe([room])
     try:
         receipt = service.submit(room, text.encode(), source="test")
@@ -143,15 +155,16 @@ def test_interrupts_at_any_moment_of_short_turns_harm_nothing(service: RoomServi
     thread = threading.Thread(target=interrupt)
     thread.start()
     try:
+        eventually(lambda: sum(met.values()))  # it is at it
         results = [ask(service, room, "increment counter") for _ in range(100)]
     finally:
         stop.set()
         thread.join()
     assert {result.outcome for result in results} <= {Outcome.OUTPUT, Outcome.INTERRUPTED}
-    assert sum(met.values()) > 0
     said = [int(line.split()[1]) for result in results for line in lines(result) if line.startswith("Counter")]
     assert all(later - earlier in (0, 1) for earlier, later in pairwise(said))  # 0: said, and not committed
-    assert lines(ask(service, room, "what is counter value"))[0] in (f"Counter: {said[-1]}", f"Counter: {said[-1] - 1}")
+    last = [0, *said][-1]
+    assert lines(ask(service, room, "what is counter value"))[0] in (f"Counter: {last}", f"Counter: {last - 1}")
 
 
 # What entities make of it.
@@ -178,11 +191,15 @@ class Manners(Entity):
 """
 
 
+def mannered(service: RoomService, folder: Path) -> RoomId:
+    file = folder / "manners.py"
+    file.write_text(MANNERS)
+    return service.create(RoomConfig(entity=f"python:{file}", timeout=100)).record.id
+
+
 @pytest.fixture
 def manners(service: RoomService, tmp_path: Path) -> RoomId:
-    file = tmp_path / "manners.py"
-    file.write_text(MANNERS)
-    return service.create(RoomConfig(entity=f"python:{file}")).record.id
+    return mannered(service, tmp_path)
 
 
 def test_an_entity_that_returns_commits_its_state(service: RoomService, manners: RoomId) -> None:
@@ -200,7 +217,9 @@ def test_an_entity_that_fails_of_it_keeps_its_state_and_what_it_said(service: Ro
     assert lines(ask(service, manners, "ask")) == ["ask 1"]
 
 
-def test_a_deaf_entity_is_killed_after_its_grace(service: RoomService, manners: RoomId) -> None:
+def test_a_deaf_entity_is_killed_after_its_grace(open_with: Callable[[float], RoomService], tmp_path: Path) -> None:
+    service = open_with(2)
+    manners = mannered(service, tmp_path)
     begin(service, manners, "ignore")
     result = service.interrupt(manners, by=BY)
     assert (result.outcome, lines(result)) == (Outcome.INTERRUPTED, ["ignore 1", "ignore 1", "INTERRUPTED"])
@@ -208,29 +227,19 @@ def test_a_deaf_entity_is_killed_after_its_grace(service: RoomService, manners: 
     assert "ENTITY RESTARTED" in [entry.content for entry in memory(service, manners)]
 
 
-def test_a_second_interrupt_kills_at_once(
-    tmp_path: Path, open_service_on: Callable[[Settings], RoomService], until: Until
-) -> None:
-    persistence = PersistenceSettings(path=str(tmp_path / "patient"))
-    service = open_service_on(Settings(persistence=persistence, entity=EntitySettings(interrupt_grace=60)))
-    file = tmp_path / "manners.py"
-    file.write_text(MANNERS)
-    room = service.create(RoomConfig(entity=f"python:{file}", timeout=100)).record.id
-    receipt = begin(service, room, "ignore")
-    first = threading.Thread(target=lambda: service.interrupt(room, by=BY))
+def test_a_second_interrupt_kills_at_once(open_with: Callable[[float], RoomService], tmp_path: Path) -> None:
+    service = open_with(60)
+    manners = mannered(service, tmp_path)
+    receipt = begin(service, manners, "ignore")
+    began = time.monotonic()
+    first = threading.Thread(target=lambda: service.interrupt(manners, by=BY))
     first.start()
-    until(lambda: not first.is_alive() or interrupted_again(service, room))
+    assert service.interrupt(manners, by=BY).outcome == Outcome.INTERRUPTED  # whichever of the two is the second
     first.join()
+    assert time.monotonic() - began < 30
     result = service.wait(receipt, timeout=10)
     assert result is not None
     assert result.outcome == Outcome.INTERRUPTED
-
-
-def interrupted_again(service: RoomService, room: RoomId) -> bool:
-    try:
-        return service.interrupt(room, by=BY).outcome == Outcome.INTERRUPTED
-    except NothingRuns:
-        return True
 
 
 # Over a connection.

@@ -26,7 +26,13 @@ from model_server import (
 from support import eventually
 
 from backrooms_tui import observability
-from backrooms_tui.config.settings import LoggingSettings, ModelSettings, PersistenceSettings, Settings
+from backrooms_tui.config.settings import (
+    EntitySettings,
+    LoggingSettings,
+    ModelSettings,
+    PersistenceSettings,
+    Settings,
+)
 from backrooms_tui.entity.inside.llm import SHORT
 from backrooms_tui.model.entries import EntryType, MemoryEntry, Meta, Outcome
 from backrooms_tui.model.errors import UsageError
@@ -52,6 +58,7 @@ def server() -> Iterator[ModelServer]:
 def settings(tmp_path: Path, server: ModelServer) -> Settings:
     return Settings(
         persistence=PersistenceSettings(path=str(tmp_path / "rooms")),
+        entity=EntitySettings(interrupt_grace=20),
         model=ModelSettings(base_url=server.base_url, stall_timeout=20, call_timeout=60, retries=0),
     )
 
@@ -296,7 +303,7 @@ def test_a_budget_that_is_used_up_before_anything_came_of_it_is_an_error(
 
 
 def test_what_was_said_until_the_seconds_of_the_turn_were_over_stays(service: RoomService, server: ModelServer) -> None:
-    room = make_room(service, "llm?seconds=2:openai/some-model")
+    room = make_room(service, "llm?seconds=3:openai/some-model")
     server.will(stalls("Once upon"))
     result = ask(service, room, "a story")
     assert (result.outcome, said(result)) == (Outcome.OUTPUT, ["Once upon"])
@@ -382,8 +389,8 @@ def test_what_was_done_before_the_interruption_is_done(service: RoomService, ser
         (refuses(500, "oops"), "MODEL_FAILED: 500 Internal Server Error: oops"),
         (refuses(429, "slow down"), "MODEL_FAILED: 429 Too Many Requests: slow down"),
         (refuses(401, "who are you?"), "MODEL_FAILED: 401 Unauthorized: who are you?"),
-        (deaf, "MODEL_TIMEOUT: NO SIGN OF THE SERVER FOR 0.3 SECONDS"),
-        (stalls("Once"), "MODEL_TIMEOUT: NO SIGN OF THE SERVER FOR 0.3 SECONDS"),
+        (deaf, "MODEL_TIMEOUT: NO SIGN OF THE SERVER FOR 3 SECONDS"),
+        (stalls("Once"), "MODEL_TIMEOUT: NO SIGN OF THE SERVER FOR 3 SECONDS"),
         (breaks_off("Once"), "MODEL_GARBAGE: THE CONNECTION BREAKS OFF"),
         (ends_early("Once"), "MODEL_GARBAGE: THE ANSWER BREAKS OFF"),
         (sends(b"data: {garbage\n\n"), "MODEL_GARBAGE: NOT AN EVENT OF A STREAM"),
@@ -392,7 +399,7 @@ def test_what_was_done_before_the_interruption_is_done(service: RoomService, ser
 def test_a_failing_server_is_a_recorded_error_in_a_living_room(
     settings: Settings, open_service_on: Callable[[Settings], RoomService], server: ModelServer, reply: Any, code: str
 ) -> None:
-    service = open_service_on(changed(settings, model=changed(settings.model, stall_timeout=0.3)))
+    service = open_service_on(changed(settings, model=changed(settings.model, stall_timeout=3)))
     room = make_room(service)
     ask(service, room, "before")
     server.will(reply)
@@ -408,12 +415,12 @@ def test_a_failing_server_is_a_recorded_error_in_a_living_room(
 
 def test_the_model_may_take_longer_than_the_entity(service: RoomService, server: ModelServer) -> None:
     gate = threading.Semaphore(0)
-    room = make_room(service, timeout=0.5)
+    room = make_room(service, timeout=2)
     ask(service, room, "before")
     server.will(paced(["at last"], gate))
     receipt = begin(service, room, "go")
     eventually(lambda: len(server.exchanges) == 2)
-    assert service.wait(receipt, timeout=1.0) is None
+    assert service.wait(receipt, timeout=2.5) is None
     gate.release()
     result = service.wait(receipt, timeout=30)
     assert result is not None
@@ -463,6 +470,7 @@ def streaming(service: RoomService, server: ModelServer, room: RoomId) -> Receip
 
 def test_an_entity_that_dies_lets_go_of_its_model(service: RoomService, server: ModelServer) -> None:
     room = make_room(service)
+    service.await_entity(room, timeout=30)
     receipt = streaming(service, server, room)
     pid = service.room(room).entity_pid
     assert pid is not None

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from support import eventually
 
+from backrooms_tui.broker.providers import scripted as models
 from backrooms_tui.config.settings import EntitySettings, PersistenceSettings, Settings
 from backrooms_tui.model.entries import EntryType, MemoryEntry, Meta, Outcome
 from backrooms_tui.model.events import Notice, Saying
@@ -19,6 +20,8 @@ from backrooms_tui.service import RoomService
 Open = Callable[[], RoomService]
 SCRIPT = "llm?tools=clock,notify:scripted/script@100000"
 NOTIFY = 'use notify {"text": "it is done"}'
+LATER = "wait 1000"
+"""Before the next owner: see `at_once`."""
 
 ASKING = """
 from backrooms_tui.entity.base import CallDenied, Entity
@@ -56,7 +59,7 @@ class Outside(Entity):
 def open_rooms(tmp_path: Path, open_service_on: Callable[[Settings], RoomService]) -> Open:
     def open_it() -> RoomService:
         persistence = PersistenceSettings(path=str(tmp_path / "rooms"))
-        return open_service_on(Settings(persistence=persistence, entity=EntitySettings(interrupt_grace=2)))
+        return open_service_on(Settings(persistence=persistence, entity=EntitySettings(interrupt_grace=60)))
 
     return open_it
 
@@ -122,7 +125,7 @@ def test_an_answered_call_is_in_memory_before_its_turn_ends(service: RoomService
 def test_the_deadline_stands_still_while_the_entity_waits_for_the_host(service: RoomService) -> None:
     room = scripted(service)
     service.await_entity(room, timeout=30)
-    result = ask(service, room, "wait 1; say in time", timeout=0.5)
+    result = ask(service, room, "wait 3; say in time", timeout=2)
     assert (result.outcome, said(result)) == (Outcome.OUTPUT, ["in time"])
 
 
@@ -136,7 +139,7 @@ def test_while_a_call_is_open_the_room_says_what_it_waits_for(service: RoomServi
     receipt = service.submit(room, b"wait 30", source="test")
     eventually(lambda: (running := service.room(room).running) and running.waits_for == "model")
     service.interrupt(room, by="ann@example")
-    assert service.wait(receipt, timeout=10) is not None
+    assert service.wait(receipt, timeout=30) is not None
 
 
 def test_an_interrupt_cancels_the_call_and_the_turn_commits_what_it_has(service: RoomService) -> None:
@@ -191,6 +194,12 @@ def test_an_effect_is_in_memory_before_it_is_begun(service: RoomService) -> None
     assert sum("notify" in line for line in lines) == 2
 
 
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Call it, and who is asked to wait from then on does not."""
+    return lambda: monkeypatch.setitem(models._STEPS, "wait", lambda _: models.Wait(0))
+
+
 def given_back(open_rooms: Open, text: str, kept: int) -> tuple[RoomService, RoomId, Receipt, list[str]]:
     """A room whose input was running when its owner was closed, with so many calls in memory; opened again, and at
     work on it once more. Also what operators were told of the room by the first owner.
@@ -205,8 +214,9 @@ def given_back(open_rooms: Open, text: str, kept: int) -> tuple[RoomService, Roo
     return open_rooms(), room, receipt, heard
 
 
-def test_an_input_that_runs_again_is_answered_from_memory(open_rooms: Open) -> None:
-    service, room, receipt, heard = given_back(open_rooms, f"{NOTIFY}; wait 0.5; say the end", kept=3)
+def test_an_input_that_runs_again_is_answered_from_memory(open_rooms: Open, at_once: Callable[[], None]) -> None:
+    service, room, receipt, heard = given_back(open_rooms, f"{NOTIFY}; {LATER}; say the end", kept=3)
+    at_once()
     told = notices(service, room)
     service.resume_pending()
     result = service.wait(receipt, timeout=30)
@@ -217,13 +227,16 @@ def test_an_input_that_runs_again_is_answered_from_memory(open_rooms: Open) -> N
     assert [text for text in heard + told() if "NOTIFIED" in text] == ["NOTIFIED: it is done"]
 
 
-def test_inputs_that_were_accepted_meanwhile_do_not_hide_what_was_answered(open_rooms: Open) -> None:
+def test_inputs_that_were_accepted_meanwhile_do_not_hide_what_was_answered(
+    open_rooms: Open, at_once: Callable[[], None]
+) -> None:
     service = open_rooms()
     room = scripted(service)
-    first = service.submit(room, f"{NOTIFY}; wait 0.5; say first".encode(), source="test")
+    first = service.submit(room, f"{NOTIFY}; {LATER}; say first".encode(), source="test")
     rest = [service.submit(room, f"say {n}".encode(), source="test") for n in range(5)]
     eventually(lambda: len(calls(service, room)) == 3)
     service.close()
+    at_once()
     service = open_rooms()
     told = notices(service, room)
     service.resume_pending()

@@ -28,7 +28,7 @@ def test_the_bell_rings_once_until_the_buffer_is_drained() -> None:
     feed = Feed(subscription, rang.release)
     feed.start()
     subscription.tell(CHANGED)
-    assert rang.acquire(timeout=5)
+    assert rang.acquire(timeout=30)
     subscription.tell(CHANGED)
     subscription.tell(said(0))
     assert not rang.acquire(timeout=0.05)
@@ -48,7 +48,7 @@ def test_the_oldest_events_give_way_and_are_counted(
         subscription.tell(said(n))
     feed = Feed(subscription, rang.release)
     feed.start()
-    assert rang.acquire(timeout=5)
+    assert rang.acquire(timeout=30)
     assert feed.drain() == [Lagged(15), *(said(n) for n in range(15, 25))]
     feed.stop()
 
@@ -60,21 +60,22 @@ def test_long_lines_are_bounded_by_their_characters(monkeypatch: pytest.MonkeyPa
         subscription.tell(said(n, "y" * 40))
     feed = Feed(subscription, rang.release)
     feed.start()
-    assert rang.acquire(timeout=5)
+    assert rang.acquire(timeout=30)
     assert feed.drain()[0] == Lagged(3)
     feed.stop()
 
 
-def test_stopping_ends_the_thread_while_nothing_happens() -> None:
+def test_stopping_ends_the_thread_while_nothing_happens(until: Callable[..., object]) -> None:
     feed = Feed(PlayedSubscription(), lambda: None)
     feed.start()
+    assert feed._thread.is_alive()
     feed.stop()
-    assert "console-feed" not in [thread.name for thread in threading.enumerate()]
+    until(lambda: not feed._thread.is_alive())
 
 
 def wait_for(arrived: threading.Semaphore, count: int) -> None:
     for _ in range(count):
-        assert arrived.acquire(timeout=5)
+        assert arrived.acquire(timeout=30)
 
 
 def test_results_and_refusals_reach_their_callbacks_only_when_told() -> None:

@@ -98,7 +98,7 @@ def test_a_manager_that_does_not_read_costs_a_bounded_time(manager: Manager) -> 
                 filler.sendto(b"X=1", address)
     begun, worked = time.monotonic(), time.thread_time()
     notifier.watchdog()
-    assert 0.5 < time.monotonic() - begun < 5
+    assert 0.5 < time.monotonic() - begun < 60
     assert time.thread_time() - worked < 0.2, "it waited by asking again and again"
 
 

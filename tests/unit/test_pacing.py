@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,7 +15,7 @@ from backrooms_tui.supervisor.pacing import FREE, MOST, SHARE, STEPS, Pace
 def rests(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Seconds of every rest that was taken."""
     taken: list[float] = []
-    monkeypatch.setattr(pacing.time, "sleep", taken.append)
+    monkeypatch.setattr(pacing, "time", SimpleNamespace(thread_time=time.thread_time, sleep=taken.append))
     return taken
 
 
