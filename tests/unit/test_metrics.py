@@ -3,19 +3,15 @@
 import json
 import random
 import re
-import socket
 import subprocess
 import time
-from contextlib import ExitStack, closing
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from support import ROOT, eventually
+from support import ROOT
 
 from backrooms_tui.daemon.http import MAX_HEAD, Site, answer
-from backrooms_tui.daemon.http_server import MAX_CONNECTIONS, HttpServer, parse_address
 from backrooms_tui.model.entries import Outcome
-from backrooms_tui.model.errors import BackroomsError, UsageError
 from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.room import Creation, QueuedInput, RoomConfig, RoomRecord
 from backrooms_tui.model.states import RoomState
@@ -321,84 +317,3 @@ def test_a_page_that_cannot_be_made_is_an_answer_and_tells_nothing_of_why():
 
     status, _, body = get("/metrics", site=changed(SITE, metrics=broken))
     assert (status, body) == (500, b"500 Internal Server Error\n")
-
-
-# The server of `metrics.bind`.
-
-
-@pytest.fixture
-def server():
-    server = HttpServer("127.0.0.1:0", lambda loopback: changed(SITE, loopback=loopback))
-    yield server
-    server.close()
-
-
-def fetch(server, request=b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"):
-    with socket.create_connection(server.address, timeout=10) as connection:
-        connection.sendall(request)
-        got = b""
-        while data := connection.recv(65_536):
-            got += data
-        return got
-
-
-def test_the_page_is_served(server):
-    assert fetch(server).endswith(b"\r\n\r\npage\n")
-
-
-def test_clients_that_say_nothing_or_little_keep_nobody_from_the_page(server):
-    with ExitStack() as stack:
-        for n in range(MAX_CONNECTIONS - 1):
-            connection = stack.enter_context(socket.create_connection(server.address))
-            connection.sendall(b"GET /metr"[: n % 10])
-        began = time.monotonic()
-        assert fetch(server).endswith(b"page\n")
-        assert time.monotonic() - began < 2
-
-
-def test_a_connection_beyond_the_bound_is_closed_and_silent_ones_at_their_deadline(server, monkeypatch):
-    monkeypatch.setattr("backrooms_tui.daemon.http_server.SECONDS", 1.0)
-    with ExitStack() as stack:
-        silent = [stack.enter_context(socket.create_connection(server.address)) for _ in range(MAX_CONNECTIONS)]
-        eventually(lambda: len(server._clients) == MAX_CONNECTIONS)
-        assert fetch(server, b"") == b""
-        silent[0].settimeout(10)
-        assert silent[0].recv(1) == b""
-        eventually(lambda: not server._clients)
-    assert fetch(server).endswith(b"page\n")
-
-
-def test_a_client_that_takes_no_answer_is_let_go_and_others_are_served_meanwhile(monkeypatch):
-    monkeypatch.setattr("backrooms_tui.daemon.http_server.SECONDS", 1.0)
-    server = HttpServer("127.0.0.1:0", lambda _: changed(SITE, metrics=lambda: b"x" * 50_000_000))
-    with closing(server), socket.create_connection(server.address) as deaf:
-        deaf.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
-        eventually(lambda: any(client.rest for client in server._clients.values()))
-        assert fetch(server, b"GET /nothing HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 404")
-        eventually(lambda: not server._clients, within=15)
-
-
-def test_closing_the_server_ends_its_connections_and_its_thread(server):
-    with socket.create_connection(server.address) as connection:
-        eventually(lambda: server._clients)
-        server.close()
-        server.close()
-        connection.settimeout(10)
-        assert connection.recv(1) == b""
-    assert not server._thread.is_alive()
-
-
-def test_an_address_that_is_taken_is_told(server):
-    with pytest.raises(BackroomsError) as told:
-        HttpServer(f"127.0.0.1:{server.address[1]}", lambda _: SITE)
-    assert told.value.code == "BIND_FAILED"
-
-
-@pytest.mark.parametrize("text", ["", "127.0.0.1", ":9001", "host:", "host:99999", "host:-1"])
-def test_what_is_no_address_is_refused(text):
-    with pytest.raises(UsageError):
-        parse_address(text)
-
-
-def test_an_address_may_be_of_the_newer_kind():
-    assert parse_address("[::1]:9001") == ("::1", 9001)
