@@ -17,7 +17,7 @@ from support import eventually
 
 from backrooms_tui.config.settings import EntitySettings, PersistenceSettings, Settings
 from backrooms_tui.model.entries import Outcome
-from backrooms_tui.model.errors import NothingRuns
+from backrooms_tui.model.errors import EntityInitFailed, NothingRuns, RoomSuspended
 from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.room import RoomConfig
 from backrooms_tui.model.states import RoomState
@@ -69,6 +69,34 @@ def descriptors() -> int:
     return len([*Path("/proc/self/fd").iterdir()])
 
 
+def unburied() -> list[str]:
+    """Handles that this process still has of processes that are reaped: their deaths have not got here yet."""
+    found: list[str] = []
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            told = Path(f"/proc/self/fdinfo/{descriptor.name}").read_text()
+            if "pidfd" in str(descriptor.readlink()) and "Pid:\t-1" in told:
+                found.append(descriptor.name)
+    return found
+
+
+def awake(service: RoomService, room: RoomId) -> int:
+    """Have a room's entity there, and give its number. A room whose entity has died too often is resumed: that it is to
+    be suspended is decided with the last death, and told a moment later.
+    """
+
+    def there() -> int | None:
+        with suppress(RoomSuspended, EntityInitFailed):
+            return service.await_entity(room, timeout=30).entity_pid
+        if service.room(room).record.state is RoomState.SUSPENDED:
+            service.resume(room, by="campaign")
+        return None
+
+    pid = eventually(there, within=60)
+    assert isinstance(pid, int)
+    return pid
+
+
 class Ways:
     """How the entity of a room is made to end."""
 
@@ -78,18 +106,12 @@ class Ways:
         self.met: Counter[str] = Counter()
 
     def end_one(self, room: RoomId) -> None:
-        view = self._service.room(room)
-        if view.record.state is RoomState.SUSPENDED:  # it has died too often
-            self._service.resume(room, by="campaign")
-            self.met["resumed"] += 1
-        kind = view.record.config.entity.partition(":")[0].partition("?")[0]
+        kind = self._service.room(room).record.config.entity.partition(":")[0].partition("?")[0]
         ways = [self._kill_idle, self._kill_at_work, self._interrupt, self._interrupt_twice]
         if kind != "llm":  # whose time stands still while it waits for the model
             ways.append(self._overdue)
         way = self._chance.choice(ways)
-        pid = eventually(lambda: self._service.await_entity(room, timeout=30).entity_pid)
-        assert isinstance(pid, int)
-        way(room, NEVER_ENDS.get(kind, b"loop"), pid)
+        way(room, NEVER_ENDS.get(kind, b"loop"), awake(self._service, room))
         self.met[way.__name__.strip("_")] += 1
 
     def _kill_idle(self, room: RoomId, words: bytes, pid: int) -> None:
@@ -139,8 +161,7 @@ class Ways:
 
 
 def answers(service: RoomService, room: RoomId, words: bytes) -> str:
-    if service.room(room).record.state is RoomState.SUSPENDED:
-        service.resume(room, by="campaign")
+    awake(service, room)
     result = service.wait(service.submit(room, words, source="campaign"), timeout=30)
     assert result is not None
     return result.entries[-1].content
@@ -171,14 +192,15 @@ def test_restarts_leave_no_orphan_no_zombie_and_no_descriptor(
             for _ in range(ROOMS)
         ]
         asked = {room: answers(service, room, words) for room, words in rooms}
-        quiet = (settled(service, rooms), threading.active_count())
+        quiet, threads = settled(service, rooms), {*threading.enumerate()}
         seed = int(os.environ.get("ROOM_SEED", str(random.randrange(1 << 32))))
         chance = random.Random(seed)
         ways = Ways(service, chance)
         for _ in range(RESTARTS):
             ways.end_one(chance.choice(rooms)[0])
         assert {room: answers(service, room, words) for room, words in rooms} == asked
-        assert (settled(service, rooms), threading.active_count()) == quiet
+        assert settled(service, rooms) <= quiet
+        assert {*threading.enumerate()} <= threads
         family = set(descendants(os.getpid()))
     finally:
         service.close()
@@ -187,7 +209,7 @@ def test_restarts_leave_no_orphan_no_zombie_and_no_descriptor(
     met = ways.met
     del service, ways
     gc.collect()  # a worker's eventfd goes with the worker
-    assert descriptors() == before
+    assert descriptors() <= before
     with capsys.disabled():
         told = ", ".join(f"{count} {way.replace('_', ' ')}" for way, count in sorted(met.items()))
         print(f"\n{RESTARTS} restarts over {len(lines)} kinds of entity, seed {seed}: {told}; nothing left behind")
@@ -196,13 +218,14 @@ def test_restarts_leave_no_orphan_no_zombie_and_no_descriptor(
 def settled(service: RoomService, rooms: list[tuple[RoomId, bytes]]) -> int:
     """Descriptors of the owner, when every room has its entity and there is no other process."""
     for room, _ in rooms:
-        service.await_entity(room, timeout=30)
+        awake(service, room)
 
     def quiet() -> bool:
         here = os.getpid()
         zygote = [pid for pid in children(here) if children(pid)]
         entities = [pid for parent in zygote for pid in children(parent)]
-        return len(zygote) == 1 and len(entities) == len(rooms) and "Z" not in map(state, [*entities, *children(here)])
+        alive = len(zygote) == 1 and len(entities) == len(rooms) and "Z" not in map(state, [*entities, *children(here)])
+        return alive and not unburied() and all(service.room(room).entity == "LIVE" for room, _ in rooms)
 
-    eventually(quiet, within=30)
+    eventually(quiet, within=60)
     return descriptors()

@@ -95,11 +95,11 @@ def test_destroy_by_force_does_not_ask(room_exe):
 
 def test_timeout_recovery(room_exe):
     """The deadline ends a turn, the block of the seed tells it, and the room answers from its memory."""
-    room_id = room_exe.create("--timeout", "0.5")
+    room_id = room_exe.create("--timeout", "2")
     assert room_exe.say(room_id, "initialize counter at 4", "long running operation", "increment counter") == [
         "ENTITY: Counter initialized.",
         "ENTITY: Starting operation...",
-        "[0.5 second timeout]",
+        "[2 second timeout]",
         "ERROR: ENTITY_TIMEOUT",
         "OPERATION ABORTED",
         "ENTITY RESTARTED",
