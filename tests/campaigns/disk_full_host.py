@@ -9,6 +9,7 @@ Commands on standard input, one JSON answer each: `write N SIZE` (up to N entrie
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -30,7 +31,7 @@ class Host:
     def write(self, count: str, size: str) -> dict:
         acknowledged: list[str] = []
         for _ in range(int(count)):
-            text = f"{self.told} " + "x" * int(size)
+            text = f"{os.getpid()} {self.told} " + "x" * int(size)
             self.told += 1
             commit = remembering(self.record, text)
             try:

@@ -34,6 +34,11 @@ def say(*words: object) -> None:
     os.write(1, (" ".join(map(str, words)) + "\n").encode())
 
 
+def one_line(text: str) -> str:
+    """An input that is discarded is answered in several."""
+    return text.replace("\n", "\\n")
+
+
 def submit(service: RoomService, room: RoomId, request: str, words: Words) -> Receipt:
     say("SUB", room, request)
     receipt = service.submit(room, words(request).encode(), source="campaign", request_id=request)
@@ -57,7 +62,7 @@ def client(service: RoomService, room: RoomId, unknown: list[str], words: Words 
         if result is None:
             say("STUCK", room, receipt.seq)
             return
-        say("DONE", room, receipt.seq, result.outcome, result.entries[0].content)
+        say("DONE", room, receipt.seq, result.outcome, one_line(result.entries[0].content))
 
 
 def main() -> None:

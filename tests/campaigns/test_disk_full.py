@@ -107,7 +107,7 @@ def test_a_full_disk_costs_nothing_that_was_acknowledged(disk, backend, socket, 
         refusals += 1
         assert owner.tell("write", 1, size)["refused"] == "STORE_FAILED", "a poisoned store acknowledges nothing"
         (disk / "ballast").unlink()
-        eventually(lambda owner=owner: "seq" in owner.tell("reopen"), within=5)
+        eventually(lambda owner=owner: "seq" in owner.tell("reopen"), within=60)
         answer = owner.tell("write", 20, size)
         assert answer["refused"] is None
         told += answer["acknowledged"]

@@ -18,6 +18,7 @@ from backrooms_tui.model.events import Notice
 from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.room import RoomConfig, RoomRecord
 from backrooms_tui.model.states import RoomState
+from backrooms_tui.model.views import Receipt
 from backrooms_tui.persistence.opening import open_store
 from backrooms_tui.persistence.segments import bodies_of, is_segment
 from backrooms_tui.service import RoomService
@@ -65,7 +66,7 @@ def settled(service: RoomService, room: RoomId, event: str) -> MemoryEntry:
     def told() -> list[MemoryEntry]:
         return [e for e in memory(service, room) if e.metadata.get(Meta.EVENT) == event]
 
-    return eventually(told)[-1]  # type: ignore[index,no-any-return]
+    return eventually(told, within=60)[-1]  # type: ignore[index,no-any-return]
 
 
 def accounted(root: Path, room: RoomId) -> tuple[RoomRecord, int]:
@@ -180,7 +181,7 @@ def test_a_room_at_its_entries_goes_on(open_rooms, root: Path) -> None:
     room = make_room(service)
     for _ in range(12):
         ask(service, room, "stream 20 lines")
-    eventually(lambda: service.room(room).record.entries <= 120)
+    eventually(lambda: service.room(room).record.entries <= 120, within=60)
     record = service.room(room).record
     assert (record.counters.outputs, record.state) == (12, RoomState.ACTIVE)
     assert record.tail.seq > 240
@@ -194,7 +195,7 @@ def test_one_turn_that_says_more_than_the_room_may_hold_is_written_whole_and_the
     result = service.wait(service.submit(room, b"stream 1000 lines", source="test"), timeout=60)
     assert result is not None
     assert result.outcome == "OUTPUT"
-    eventually(lambda: service.room(room).record.entries <= 200)
+    eventually(lambda: service.room(room).record.entries <= 200, within=60)
     ask(service, room, "valid input")
     service.close()
     accounted(root, room)
@@ -213,7 +214,7 @@ def test_inputs_that_wait_are_never_truncated_and_all_run(open_rooms, root: Path
     assert receipts
     results = [service.wait(receipt, timeout=60) for receipt in [first, *receipts]]
     assert all(result is not None and result.outcome == "OUTPUT" for result in results)
-    eventually(lambda: service.room(room).record.entries <= 40)
+    eventually(lambda: service.room(room).record.entries <= 40, within=60)
     service.close()
     accounted(root, room)
 
@@ -221,16 +222,23 @@ def test_inputs_that_wait_are_never_truncated_and_all_run(open_rooms, root: Path
 def test_a_room_full_of_inputs_that_wait_refuses_the_next_one_until_they_have_run(open_rooms) -> None:
     service = open_rooms(entries=5)
     room = make_room(service)
-    first = service.submit(room, b"long running operation", source="test", timeout=0.5)
-    second = service.submit(room, b"long running operation", source="test", timeout=3)
+    first, second = (service.submit(room, b"long running operation", source="test", timeout=100) for _ in range(2))
     for _ in range(8):
-        service.submit(room, b"valid input", source="test")
-    assert service.wait(first, timeout=30) is not None
-    eventually(lambda: (running := service.room(room).running) is not None and running.seq == second.seq)
+        last = service.submit(room, b"valid input", source="test")
+
+    def interrupt(receipt: Receipt) -> None:
+        eventually(
+            lambda: (running := service.room(room).running) is not None and running.seq == receipt.seq, within=30
+        )
+        service.interrupt(room, by="test")
+
+    interrupt(first)
+    eventually(lambda: (running := service.room(room).running) is not None and running.seq == second.seq, within=30)
     with pytest.raises(errors.MemoryExhausted) as refusal:
         service.submit(room, b"valid input", source="test")
     assert any(line.endswith("OF 5") for line in refusal.value.details)
-    eventually(lambda: service.room(room).queue_depth == 0 and service.room(room).running is None)
+    interrupt(second)
+    assert service.wait(last, timeout=60) is not None
     ask(service, room, "valid input")
 
 

@@ -155,7 +155,12 @@ class TestWitness:
         store.close()
         before = (root / "witness").stat()
         loaded(root)
-        assert (root / "witness").stat() == before
+        after = (root / "witness").stat()
+        assert (after.st_ino, after.st_mtime_ns, after.st_ctime_ns) == (
+            before.st_ino,
+            before.st_mtime_ns,
+            before.st_ctime_ns,
+        )
 
     def assert_told(self, root):
         try:

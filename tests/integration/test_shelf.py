@@ -99,7 +99,7 @@ def test_backups_put_at_once_do_not_take_each_others_place(shelf):
     together = threading.Barrier(8)
 
     def write(file):
-        together.wait(10)
+        together.wait(60)
         file.write(b"x")
 
     threads = [threading.Thread(target=shelf.put, args=(A, THREE, "gzip", write)) for _ in range(8)]
