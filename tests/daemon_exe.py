@@ -46,9 +46,9 @@ class DaemonExe:
         return self.stderr.read_text()
 
     def log(self):
-        """Its log, line by line; what is no log is left out."""
-        lines = [line for line in self.told().splitlines() if line.startswith("{")]
-        return [json.loads(line) for line in lines]
+        """Its log, line by line; what is no log is left out, and so is a line that is being written."""
+        lines = self.told().splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("\n")]
 
     def logged(self, message, within=TOLD_SECONDS):
         """Wait for a line of the log; gives the last one of this message."""
@@ -57,7 +57,7 @@ class DaemonExe:
     def send(self, number):
         self.process.send_signal(number)
 
-    def end(self, number=signal.SIGTERM, within=15.0):
+    def end(self, number=signal.SIGTERM, within=60.0):
         """Tell it to end; gives the exit status and the seconds it took."""
         began = time.monotonic()
         self.send(number)

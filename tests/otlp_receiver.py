@@ -8,6 +8,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+# The exporter's thread would import it later, and with it what warns of itself while a test's own warnings come and go.
+import backrooms_tui.observability.otlp  # noqa: F401
+
 
 @dataclass(frozen=True)
 class SpanSeen:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import struct
+import threading
 from contextlib import suppress
 from pathlib import Path
 
 import msgpack
 
+from backrooms_tui.broker.providers import Piece, Usage
+from backrooms_tui.broker.providers.scripted import Scripted
 from backrooms_tui.config.settings import DaemonSettings, PersistenceSettings, Settings
 from backrooms_tui.daemon.client import connect
 from backrooms_tui.daemon.listening import read_token
@@ -96,7 +100,8 @@ class Raw:
         head = self._exactly(4)
         if head is None:
             return None
-        return msgpack.unpackb(self._exactly(struct.unpack(">I", head)[0]))
+        payload = self._exactly(struct.unpack(">I", head)[0])
+        return None if payload is None else msgpack.unpackb(payload)
 
     def ended(self):
         """Whether nothing more comes: waits for the end of the connection."""
@@ -116,6 +121,22 @@ class Raw:
                 return None
             data += more
         return data
+
+
+class SlowModel:
+    """Has scripted models of this process answer nothing until `answer` is set: turns that last as long as wanted."""
+
+    ENTITY = "llm:scripted/echo"
+
+    def __init__(self, monkeypatch):
+        self.answer = threading.Event()
+        monkeypatch.setattr(Scripted, "_stream", self._stream)
+
+    async def _stream(self, _asked):
+        while not self.answer.is_set():  # noqa: ASYNC110 - it is set in another thread
+            await asyncio.sleep(0.005)
+        yield Piece(text="At last.")
+        yield Piece(finish="stop", usage=Usage(1, 1))
 
 
 def descriptors():

@@ -10,7 +10,9 @@ from pathlib import Path
 
 
 class Severed:
-    """Listens on `path` and forwards to the owner's socket at `to`. `deaf` swallows requests, `mute` answers."""
+    """Listens on `path` and forwards to the owner's socket at `to`. `deaf` swallows requests, `mute` answers but for the
+    welcome: a client whose connections all wait for an answer makes another one for what it asks next.
+    """
 
     def __init__(self, path, to):
         self.path, self._to = str(path), str(to)
@@ -19,7 +21,7 @@ class Severed:
 
     def mend(self):
         """Let connections through, from now on."""
-        self.deaf = self.mute = False
+        self.deaf = self.mute = self._severed = False
         self._open, self._carriers = set(), []
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(self.path)
@@ -35,6 +37,7 @@ class Severed:
         self._acceptor.join()
         self._listener.close()
         with self._lock:
+            self._severed = True  # a carrier that has not begun yet begins no more
             for sock in self._open:
                 with suppress(OSError):
                     sock.shutdown(socket.SHUT_RDWR)
@@ -54,12 +57,14 @@ class Severed:
             far.connect(self._to)
             with self._lock:
                 self._open |= {near, far}
-            ended = False
+                ended = self._severed
+            greeted = False
             while not ended:
                 for source in select.select([near, far], [], [])[0]:
                     data = source.recv(65_536)
                     ended = ended or not data
-                    if not (self.deaf if source is near else self.mute):
+                    if not (self.deaf if source is near else self.mute and greeted):
                         (far if source is near else near).sendall(data)
+                    greeted = greeted or source is far
             with self._lock:
                 self._open -= {near, far}

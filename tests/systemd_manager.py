@@ -77,7 +77,7 @@ class SystemdManager:
                 stderr=log,
                 start_new_session=True,
             )
-        eventually(self._answers, within=30, every=0.05)
+        eventually(self._answers, within=120, every=0.05)
 
     def stop(self) -> None:
         """Kill it, and with it everything in its process namespace."""

@@ -10,11 +10,12 @@ import sys
 import textwrap
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import msgpack
 import pytest
-from served import PATIENCE, Raw, Served, descriptors
+from served import PATIENCE, Raw, Served, SlowModel, descriptors
 from support import ROOT, eventually
 
 from backrooms_tui.daemon.client import connect
@@ -24,6 +25,7 @@ from backrooms_tui.model import errors
 from backrooms_tui.model.entries import EntryType
 from backrooms_tui.model.events import InputAccepted, Lagged, TurnEnded
 from backrooms_tui.model.room import RoomConfig
+from backrooms_tui.model.value import changed
 
 
 @pytest.fixture
@@ -189,7 +191,7 @@ def test_a_flood_of_refused_connections_leaves_no_descriptor_behind(serve):
         for _ in range(200):
             with served.raw() as raw:
                 raw.message()
-        assert descriptors() <= before + 20
+        assert descriptors() <= before + 50  # of 200: those that were refused last may still read why
     eventually(lambda: served.server.connections == 0)
 
 
@@ -198,20 +200,20 @@ def test_a_half_open_connection_is_closed_when_its_time_is_up(serve, begun):
     served = serve(bounds={"hello_seconds": 0.3})
     for tcp in (True, False):
         with served.raw(tcp=tcp) as raw:
-            raw.bytes(begun)
+            with suppress(ConnectionError):  # its time may be up already
+                raw.bytes(begun)
             assert raw.ended()
     eventually(lambda: served.server.connections == 0)
 
 
 def test_dripping_a_hello_byte_by_byte_gains_no_time(serve):
     served = serve(bounds={"hello_seconds": 0.5})
-    with served.raw() as raw:
-        began = time.monotonic()
-        with pytest.raises(OSError):
-            for _ in range(200):
-                raw.bytes(b"\0")
-                time.sleep(0.02)
-        assert time.monotonic() - began < 3
+    until = time.monotonic() + PATIENCE
+    with served.raw() as raw, pytest.raises(ConnectionError):
+        for byte in struct.pack(">I", 1 << 20) + bytes(1 << 20):
+            raw.bytes(bytes([byte]))
+            time.sleep(0.02)
+            assert time.monotonic() < until, "it is still listened to"
 
 
 def test_the_usual_bounds_close_half_open_connections_within_ten_seconds(served):
@@ -219,16 +221,30 @@ def test_the_usual_bounds_close_half_open_connections_within_ten_seconds(served)
     assert served.server.bounds.idle_seconds == 300
 
 
-def test_a_silent_client_is_let_go_and_a_waiting_or_watching_one_is_not(serve):
-    served = serve(bounds={"idle_seconds": 0.5})
-    room = served.room()
+def wait_aside(served, client, receipt):
+    """Have a client wait for a turn, in a thread, and its owner know that it does; gives the thread and what it gets."""
+    got = []
+    thread = threading.Thread(target=lambda: got.append(client.wait(receipt)))
+    thread.start()
+    eventually(lambda: any(connection.busy for connection in served.server._all()))
+    return thread, got
+
+
+def test_a_silent_client_is_let_go_and_a_waiting_or_watching_one_is_not(served, monkeypatch):
+    model = SlowModel(monkeypatch)
+    room = served.room(entity=model.ENTITY)
     watching, waiting = served.connect(), served.connect()
     subscription = watching.subscribe()
-    receipt = waiting.submit(room, b"stream 3 lines at 2 per second", source="t")
-    assert waiting.wait(receipt, PATIENCE) is not None
+    waiter, got = wait_aside(served, waiting, served.service.submit(room, b"hello", source="t"))
+    served.server.bounds = changed(served.server.bounds, idle_seconds=0.3)
+    watching.rooms()
     with served.raw() as silent:
         silent.hello()
         assert silent.ended()
+    assert got == []
+    model.answer.set()
+    waiter.join(PATIENCE)
+    assert got[0].outcome == "OUTPUT"
     assert eventually(lambda: [event for event in subscription.get(0.1) if isinstance(event, TurnEnded)])
     eventually(lambda: served.server.connections == 1)  # the subscription's
     with pytest.raises(errors.ConnectionLost):
@@ -302,7 +318,7 @@ def test_a_session_that_only_looks_is_refused_whatever_changes_something(served)
 # Losing the owner.
 
 
-def test_when_the_owner_ends_every_call_fails_at_once_with_connection_lost(served):
+def test_when_the_owner_ends_every_call_fails_at_once_with_connection_lost(served, monkeypatch):
     room = served.room()
     client = served.connect()
     receipt = client.submit(room, b"stream 100000 lines at 1000 per second", source="t", timeout=60)
@@ -325,15 +341,14 @@ def test_when_the_owner_ends_every_call_fails_at_once_with_connection_lost(serve
     eventually(lambda: any(connection.busy for connection in served.server._all()))
     served.server.stop()
     for thread in threads:
-        thread.join(5)
+        thread.join(PATIENCE)
     assert [type(error) for error in raised] == [errors.ConnectionLost] * 2
-    began = time.monotonic()
+    assert client.lost
+    monkeypatch.setattr("backrooms_tui.daemon.calling.Dial.greet", lambda *_: pytest.fail("it is tried again"))
     with pytest.raises(errors.ConnectionLost):
         client.rooms()
     with pytest.raises(errors.ConnectionLost):
         client.subscribe()
-    assert time.monotonic() - began < 0.1
-    assert client.lost
 
 
 def test_a_client_costs_its_process_no_descriptor_once_it_is_closed_or_lost(served):
@@ -347,7 +362,8 @@ def test_a_client_costs_its_process_no_descriptor_once_it_is_closed_or_lost(serv
             subscription.close()
         client.close()
     eventually(lambda: served.server.connections == 0)
-    assert descriptors() <= before  # fewer, when what came before had not let go of all of its own yet
+    # Fewer, when what came before had not let go of all of its own yet; more, while the store's keeper has a file open.
+    eventually(lambda: descriptors() <= before)
 
 
 def test_nobody_answers_at_a_dead_owners_socket(tmp_path):
@@ -359,25 +375,25 @@ def test_nobody_answers_at_a_dead_owners_socket(tmp_path):
     listen_unix(tmp_path / "rooms").close()
 
 
-def test_an_owner_that_stops_lets_requests_at_work_end_within_its_seconds(served):
-    room = served.room()
+def test_an_owner_that_stops_lets_requests_at_work_end_within_its_seconds(served, monkeypatch):
+    model = SlowModel(monkeypatch)
+    room = served.room(entity=model.ENTITY)
     client = served.connect()
-    got = []
-    waiting = threading.Thread(
-        target=lambda: got.append(client.wait(client.submit(room, b"stream 10 lines at 20 per second", source="t")))
-    )
-    waiting.start()
-    eventually(lambda: served.service.room(room).running)
-    served.server.stop(20)
-    waiting.join(PATIENCE)
-    assert len(got[0].entries) == 10
+    waiter, got = wait_aside(served, client, served.service.submit(room, b"hello", source="t"))
+    stopping = threading.Thread(target=served.server.stop, args=(PATIENCE,))
+    stopping.start()
+    eventually(lambda: not Path(served.path).exists())
+    model.answer.set()
+    waiter.join(PATIENCE)
+    stopping.join(PATIENCE)
+    assert [entry.content for entry in got[0].entries if entry.type is EntryType.OUTPUT] == ["At last."]
 
 
 # Slow ones.
 
 
 def test_subscribers_that_do_not_read_cost_the_others_no_event(serve):
-    served = serve(bounds={"stall_seconds": 1.0})
+    served = serve()
     room = served.room()
     silent = []
     for _ in range(8):
@@ -425,7 +441,7 @@ def test_a_subscriber_that_takes_nothing_is_let_go(serve):
 
 def test_a_slow_subscriber_that_reads_again_is_told_what_it_missed(serve, monkeypatch):
     monkeypatch.setattr("backrooms_tui.daemon.relay.MAX_EVENTS", 200)
-    served = serve()
+    served = serve(bounds={"stall_seconds": 300})
     room = served.room()
     subscription = served.connect().subscribe([room])
     for _ in range(3):

@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from served import Served
+from served import PATIENCE, Served, SlowModel
 from support import eventually
 
 
@@ -16,23 +16,25 @@ def served(tmp_path):
 
 def test_an_owner_whose_writer_hangs_gives_no_sign_of_life(served):
     release = threading.Event()
-    hanging = threading.Thread(target=lambda: served.service._engine.committer.carry_out(lambda: release.wait(20)))
-    assert served.service.responds(5)
+    hanging = threading.Thread(target=lambda: served.service._engine.committer.carry_out(lambda: release.wait(60)))
+    assert served.service.responds(PATIENCE)
     hanging.start()
     eventually(lambda: not served.service.responds(0.05))
     release.set()
     hanging.join()
-    assert served.service.responds(5)
+    assert served.service.responds(PATIENCE)
 
 
-def test_an_owner_that_settles_lets_turns_end_begins_none_and_keeps_what_comes(served):
-    room, other = served.room(), served.room()
-    running = served.service.submit(room, b"work for 1 seconds", source="test")
+def test_an_owner_that_settles_lets_turns_end_begins_none_and_keeps_what_comes(served, monkeypatch):
+    model = SlowModel(monkeypatch)
+    room, other = served.room(entity=model.ENTITY), served.room()
+    running = served.service.submit(room, b"hello", source="test")
     eventually(lambda: served.service.room(room).running)
     assert not served.service.settle(0.05)
     queued = served.service.submit(other, b"valid input", source="test")
-    assert served.service.settle(10)
-    assert served.service.wait(running, 5).outcome == "OUTPUT"
+    model.answer.set()
+    assert served.service.settle(PATIENCE)
+    assert served.service.wait(running, PATIENCE).outcome == "OUTPUT"
     assert served.service.wait(queued, 0.1) is None
     assert served.service.room(other).record.queued == 1
 
