@@ -1,18 +1,19 @@
 """A watched owner: what its rooms do arrives in the log, on the metrics page and at the collector; words do not."""
 
+import fcntl
 import json
 import re
 import signal
 import socket
 import subprocess
 import threading
-import time
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
 from otlp_receiver import OtlpReceiver
+from ports import kept_port
 from prometheus_client.parser import text_string_to_metric_families
 from room_exe import RoomExe, end
 from support import ROOT, eventually
@@ -40,6 +41,13 @@ def room_exe(tmp_path):
     return RoomExe(tmp_path)
 
 
+@pytest.fixture(autouse=True)
+def all_is_written(monkeypatch):
+    """Who reads what a watch has left behind waits until it is there, however slow the machine is."""
+    monkeypatch.setattr("backrooms_tui.observability.logs.CLOSING_SECONDS", 60.0)
+    monkeypatch.setattr("backrooms_tui.observability.tracing.CLOSING_SECONDS", 60.0)
+
+
 @pytest.fixture
 def settings(tmp_path):
     return Settings(
@@ -64,13 +72,15 @@ class Owner:
     def room(self, **config):
         return self.service.create(RoomConfig(**config)).record.id
 
-    def say(self, room_id, text):
-        result = self.service.wait(self.service.submit(room_id, text.encode(), source="test"), 60)
+    def say(self, room_id, text, **options):
+        result = self.service.wait(self.service.submit(room_id, text.encode(), source="test", **options), 60)
         assert result is not None
         return result
 
     def logged(self):
-        return [json.loads(line) for line in self._log.read_text("ascii").splitlines()]
+        """What stands in the log so far; a line that is being written does not yet."""
+        lines = self._log.read_text("ascii").splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line.endswith("\n")]
 
     def lines(self, message):
         return [line for line in self.logged() if line["message"] == message]
@@ -120,13 +130,13 @@ def test_the_timings_of_an_input_are_logged_as_in_the_seed_and_add_up(settings, 
     received, queued, started, completed, total = (float(re.search(r"\d+\.\d+", line)[0]) for line in lines[:5])
     assert abs(started - received - queued) < 0.002
     assert abs(completed - received - total) < 0.002
-    assert 1.0 <= completed - started < 5.0
+    assert 1.0 <= completed - started < 30.0
 
 
 def test_deaths_and_deadlines_of_entities_are_warnings_and_errors_with_their_room(settings):
     with owning(settings) as owner:
-        room_id = owner.room(timeout=0.3)
-        owner.say(room_id, "drill loop")
+        room_id = owner.room()
+        owner.say(room_id, "drill loop", timeout=0.3)
         owner.say(room_id, "drill crash")
         eventually(lambda: owner.lines("ENTITY_CRASHED SIGNAL: SIGSEGV"))
         (timeout,) = owner.lines("ENTITY_TIMEOUT AFTER 0.3s")
@@ -224,16 +234,21 @@ def test_what_an_entity_logs_is_in_the_debug_log_escaped_and_what_people_type_is
 def test_the_metrics_page_counts_what_happened_and_promtool_takes_it(settings, need_tool):
     settings = changed(settings, limits=LimitSettings(input_queue_depth=1))
     with owning(settings) as owner:
-        rooms = [owner.room(timeout=5.0) for _ in range(3)]
+        rooms = [owner.room() for _ in range(3)]
         for room_id in rooms:
             owner.say(room_id, "initialize counter at 0")
         owner.say(rooms[0], "drill crash")
         owner.service.suspend(rooms[2], by="test")
         memory = sum(view.record.memory_usage for view in owner.service.rooms())
         assert owner.figures()["room_memory_bytes"] == memory
+        owner.service.submit(rooms[1], b"work for 90 seconds", source="test", timeout=100)
+        eventually(lambda: owner.service.room(rooms[1]).running)
+        owner.service.submit(rooms[1], b"valid input", source="test")
         with pytest.raises(QueueFull):
-            for _ in range(3):
-                owner.service.submit(rooms[1], b"work for 2 seconds", source="test")
+            owner.service.submit(rooms[1], b"valid input", source="test")
+        # The one that crashed has a successor, the one that is suspended has none.
+        owner.service.await_entity(rooms[0], 60)
+        eventually(lambda: owner.service.status().live_entities == 2)
         busy = owner.figures()
         page = owner.watch.render_metrics(age=0)
     expected = {
@@ -283,15 +298,16 @@ def test_pages_can_be_read_while_rooms_are_at_work(settings):
         readers = [threading.Thread(target=read) for _ in range(2)]
         for reader in readers:
             reader.start()
-        for _ in range(10):
+        rounds = 0
+        while rounds < 10 or len(pages) < 3:
+            rounds += 1
             for room_id in rooms:
                 owner.say(room_id, "increment counter")
         done.set()
         for reader in readers:
             reader.join()
-        assert owner.figures()["entity_input_total"] == 80
+        assert owner.figures()["entity_input_total"] == 8 * rounds
         assert owner.figures()["telemetry_fault_total"] == 0
-        assert len(pages) > 2
 
 
 def test_the_five_spans_of_real_work_arrive_at_a_collector(settings):
@@ -445,19 +461,10 @@ def test_a_command_that_nobody_watches_loads_nothing_for_it(room_exe, command):
         assert module not in loaded
 
 
-PIPE = 64 * 1024
-"""Bytes that a pipe holds which nobody reads."""
-
-
-def free_address():
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        return f"127.0.0.1:{one.getsockname()[1]}"
-
-
 def test_a_daemon_whose_watchers_all_hang_works_on_and_ends_in_time(room_exe):
     """Nobody reads its stderr, its collector never answers, its pages are asked for and not taken."""
-    page = free_address()
     with socket.create_server(("127.0.0.1", 0)) as deaf, ExitStack() as stack:
+        page, bind = (f"127.0.0.1:{stack.enter_context(kept_port())}" for _ in range(2))
         room_exe.environ |= {
             "ROOM_LOGGING_LEVEL": "TRACE",
             "ROOM_TRACING_ENABLED": "true",
@@ -465,7 +472,7 @@ def test_a_daemon_whose_watchers_all_hang_works_on_and_ends_in_time(room_exe):
             "ROOM_TRACING_ENDPOINT": f"http://127.0.0.1:{deaf.getsockname()[1]}/v1/traces",
             "ROOM_METRICS_ENABLED": "true",
             "ROOM_METRICS_BIND": page,
-            "ROOM_DAEMON_BIND": free_address(),
+            "ROOM_DAEMON_BIND": bind,
         }
         daemon = stack.enter_context(room_exe.start("daemon", start_new_session=True))
         stack.callback(end, daemon)
@@ -481,8 +488,7 @@ def test_a_daemon_whose_watchers_all_hang_works_on_and_ends_in_time(room_exe):
         assert lines[-3] == "ENTITY: Counter: 300"
         figures = urlopen(f"http://{page}/metrics", timeout=10).read().decode()
         assert "entity_input_total 301" in figures
-        began = time.monotonic()
+        held = fcntl.fcntl(daemon.stderr, fcntl.F_GETPIPE_SZ)
         daemon.send_signal(signal.SIGTERM)
-        assert daemon.wait(20) == 0
-        assert time.monotonic() - began < 10
-        assert len(daemon.stderr.read()) <= PIPE, "the log was not held up"
+        assert daemon.wait(30) == 0
+        assert len(daemon.stderr.read()) <= held, "the log was not held up"
