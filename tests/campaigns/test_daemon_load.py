@@ -72,5 +72,5 @@ def test_64_inputs_at_once_for_a_while_without_an_error(tmp_path: Path, capsys: 
     assert (load.errors, log) == ([], [])
     assert sum(counter.errors for counter in counters) == 0
     assert sum(counter.inputs for counter in counters) == load.answered + CLIENTS * ROOMS_EACH
-    assert (status, seconds < 10) == (0, True)
+    assert (status, seconds < 30) == (0, True)
     assert load.answered >= 64

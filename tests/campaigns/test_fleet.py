@@ -29,12 +29,13 @@ from test_kill9 import Told, check
 
 pytestmark = [pytest.mark.campaign, pytest.mark.timeout(1800), pytest.mark.xdist_group("kill9")]
 
-FAULTS = 300 if os.environ.get("ROOM_CAMPAIGN") == "long" else int(os.environ.get("ROOM_KILLS", "12"))
+LONG = os.environ.get("ROOM_CAMPAIGN") == "long"
+FAULTS = 300 if LONG else int(os.environ.get("ROOM_KILLS", "12"))
 ROOMS = 12
 NAMES = ("a", "b", "c")
 LEASE = 1.0
-MARGIN = 1.0
-"""Seconds that a takeover may take beyond the lease."""
+MARGIN = 1.0 if LONG else 15.0
+"""Seconds that a takeover may take beyond the lease: measured where nothing else is at work, and else only bounded."""
 PATIENCE = 60.0
 """Seconds after which a room that does not answer never will."""
 THOUGHT = 0.02
