@@ -135,9 +135,12 @@ class Subject:
 
     def _hear_more(self, heard: Heard, seconds: float) -> None:
         """What it goes on to say; a violation, or its death, becomes the ending."""
+        if broken := _broken(heard.frames):  # it came with the end of the answer, and nothing is heard after it
+            heard.ending = broken
+            return
         later = self._listen(lambda frame: isinstance(frame, Violation), seconds)
         heard.frames += later.frames
-        broken = next((frame for frame in heard.frames if isinstance(frame, Violation)), None)
+        broken = _broken(heard.frames)
         if broken is not None or (later.ending is not None and not self.process.one_shot):
             heard.ending = broken or later.ending
 
@@ -189,3 +192,7 @@ class Subject:
             self._report = report
             if self._woken >= 0:
                 os.eventfd_write(self._woken, 1)
+
+
+def _broken(frames: list[Frame]) -> Violation | None:
+    return next((frame for frame in frames if isinstance(frame, Violation)), None)

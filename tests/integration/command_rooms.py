@@ -92,4 +92,35 @@ def descendants(pid: int) -> list[int]:
     return found[1:]
 
 
-__all__ = ["CommandRoom", "await_condition", "descendants", "inhabited", "let_in", "need", "script"]
+def name_of(pid: int) -> str:
+    """The program that a process is; none when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
+def await_sleep(room: CommandRoom) -> int:
+    """Wait until there is one `sleep` in the room; gives its number."""
+    found: list[int] = []
+
+    def sleeps() -> bool:
+        assert room.process.pid is not None
+        found[:] = [pid for pid in descendants(room.process.pid) if name_of(pid) == "sleep"]
+        return len(found) == 1
+
+    await_condition(sleeps, "a sleep")
+    return found[0]
+
+
+__all__ = [
+    "CommandRoom",
+    "await_condition",
+    "await_sleep",
+    "descendants",
+    "inhabited",
+    "let_in",
+    "name_of",
+    "need",
+    "script",
+]

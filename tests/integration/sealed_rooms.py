@@ -56,7 +56,9 @@ class Room:
         poller = select.poll()
         for fileno in self.process.filenos():
             poller.register(fileno, select.POLLIN)
-        while not any(map(stop, frames)):
+        looked_at = 0  # a flood comes in sips: to look at all of it at each of them takes minutes
+        while not any(map(stop, frames[looked_at:])):
+            looked_at = len(frames)
             ready = poller.poll(max(0, deadline - time.monotonic()) * 1000)
             assert ready, f"nothing more came after {frames[-3:]}"
             for fileno, _ in ready:

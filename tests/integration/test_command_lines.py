@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 
 import pytest
-from command_rooms import CommandRoom, inhabited, let_in, need
-from sealed_rooms import MIB
+from command_rooms import CommandRoom, await_sleep, inhabited, let_in, need
+from sealed_rooms import MIB, PATIENCE
 
 from backrooms_tui.entity.frames import Done, Fail, Log, Output, Ready, Violation
+from backrooms_tui.entity.programs import lines
 from backrooms_tui.entity.programs.spoken import Stream
 from backrooms_tui.model.errors import EntityInitFailed
 
 ANSWERS = {
     "cat": ("command:cat", [("one", ["one"]), ("two\nthree", ["two", "three"])]),
-    "sh": ("command:sh", [("x=5; echo a", ["a"]), ("echo $x; echo $((x * 2)) >&2", ["5", "10"]), ("y=1", [])]),
+    "sh": (
+        "command:sh",
+        [("x=5; echo a", ["a"]), ("echo $x; echo $((x * 2))", ["5", "10"]), ("echo $x >&2", ["5"]), ("y=1", [])],
+    ),
     "bash": ("command:bash", [("for i in 1 2 3; do echo $i; done", ["1", "2", "3"])]),
     "mawk": ("command:mawk -W interactive '{ sum += $1; print sum }'", [("4", ["4"]), ("5\n6", ["9", "15"])]),
     "perl": ("command:perl -ne '$| = 1; print scalar reverse'", [("abc", ["", "cba"])]),
@@ -75,7 +81,8 @@ def test_an_interpreters_errors_are_part_of_the_answer_and_its_prompts_are_not(h
         assert room.lines("1 + 1") == ["2"]
 
 
-def test_a_prompt_that_stood_there_before_the_first_input_is_no_answer(host):
+def test_a_prompt_that_stood_there_before_the_first_input_is_no_answer(host, monkeypatch):
+    monkeypatch.setattr(lines, "START_PATIENCE", PATIENCE)  # it is given nothing before it has come to its prompt
     with inhabited(host, 'command:sh -c \'printf "> "; while read x; do echo $x; printf "> "; done\'') as room:
         assert room.lines("one") == ["one"]
         assert room.lines("two\nthree") == ["two", "> three"]
@@ -97,8 +104,9 @@ def test_bytes_that_are_no_text_arrive_as_replacement_characters(host):
 
 
 def test_what_comes_between_inputs_is_log(host):
-    with inhabited(host, "command?children=yes&quiet=0.05:sh") as room:
-        assert room.lines("(sleep 0.4; echo late) &") == []
+    with inhabited(host, "command?children=yes&marker=END:sh") as room:
+        assert room.lines("(sleep 1000; echo late) 2>/dev/null & echo END") == []
+        os.kill(await_sleep(room), signal.SIGKILL)
         assert room.frames_until(lambda f: isinstance(f, Log)) == [Log("stdout", "late\n")]
 
 
@@ -108,9 +116,30 @@ def test_a_mark_ends_the_answer_and_is_not_shown(host):
         assert room.lines("echo =done=") == []
 
 
-def test_a_silence_ends_the_answer_where_the_room_says_so(host):
+class Clock:
+    """Stands in for a module's `time`, and goes on when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = time.monotonic()
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+def test_a_silence_ends_the_answer_where_the_room_says_so(host, monkeypatch):
     with inhabited(host, "command?quiet=0.3&children=yes:sh") as room:
-        assert room.lines("echo a; sleep 0.1; echo b; sleep 5; echo c") == ["a", "b"]
+        clock = Clock()
+        monkeypatch.setattr(lines, "time", clock)
+        room.begin("echo a; sleep 1000; echo b; sleep 1000; echo c")
+        assert room.frames_until(lambda f: isinstance(f, Output)) == [Output("a\n")]
+        clock.now += 0.2
+        os.kill(await_sleep(room), signal.SIGINT)
+        assert room.frames_until(lambda f: isinstance(f, Output)) == [Output("b\n")]
+        clock.now += 0.2  # since the word before, it is longer
+        with pytest.raises(AssertionError, match="nothing more came"):
+            room.frames_until(lambda _: True, patience=0.1)
+        clock.now += 0.2
+        assert room.frames_until(lambda f: isinstance(f, Done)) == [Done(1)]
 
 
 def test_a_program_that_never_reads_gives_no_end_of_its_own(host):

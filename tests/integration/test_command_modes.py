@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import shlex
 import signal
-from pathlib import Path
 
 import pytest
-from command_rooms import CommandRoom, inhabited, script
+from command_rooms import CommandRoom, inhabited, name_of, script
 
 from backrooms_tui.entity.frames import Done, Fail, Log, Observation, Output, StateSet, Violation
 
@@ -53,7 +52,7 @@ def test_a_signal_is_told_as_a_death(host):
 
 def test_nothing_runs_until_the_input_comes(host):
     with inhabited(host, "command?mode=exit:cat") as room:
-        assert b"cat" not in Path(f"/proc/{room.process.pid}/cmdline").read_bytes()
+        assert name_of(room.process.pid) not in ("cat", "")
         assert room.lines("now") == ["now"]
 
 

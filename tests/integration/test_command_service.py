@@ -29,8 +29,9 @@ def make(service, entity, **config):
     return service.create(RoomConfig(entity=entity, **config)).record.id
 
 
-def turn(service, room, text):
-    return service.wait(service.submit(room, text.encode(), source="test"), timeout=30)
+def turn(service, room, text, *, within=None):
+    """`within`: seconds that the input may take."""
+    return service.wait(service.submit(room, text.encode(), source="test", timeout=within), timeout=30)
 
 
 def said(service, room, text):
@@ -50,16 +51,16 @@ def test_a_program_that_never_reads_ends_at_its_deadline(service):
 
 
 def test_a_program_that_hangs_is_started_anew_and_told_again_what_it_had_answered(service):
-    room = make(service, "command?children=yes:sh", timeout=0.5)
+    room = make(service, "command?children=yes:sh")
     said(service, room, "x=5")
-    assert turn(service, room, "x=6; sleep 1000").outcome == Outcome.TIMEOUT
+    assert turn(service, room, "x=6; sleep 1000", within=0.5).outcome == Outcome.TIMEOUT
     assert said(service, room, "echo $x") == ["5"]
 
 
 def test_a_room_that_restores_nothing_begins_afresh(service):
-    room = make(service, "command?restore=fresh&children=yes:sh", timeout=0.5)
+    room = make(service, "command?restore=fresh&children=yes:sh")
     said(service, room, "x=5")
-    turn(service, room, "sleep 1000")
+    assert turn(service, room, "sleep 1000", within=0.5).outcome == Outcome.TIMEOUT
     assert said(service, room, "echo _$x") == ["_"]
 
 
@@ -74,7 +75,9 @@ def test_a_program_that_dies_is_a_crash_and_the_next_input_is_answered(service):
 
 def test_a_program_that_outgrows_its_room_is_ended_by_name(service, tmp_path):
     hog = script(
-        tmp_path, "input()\nimport mmap\nm = mmap.mmap(-1, 2**28)\nfor n in range(0, 2**28, 4096): m[n] = 1\ninput()\n"
+        tmp_path,
+        "input()\nimport mmap, time\nm = mmap.mmap(-1, 2**28)\nfor n in range(0, 2**28, 4096): m[n] = 1\n"
+        "time.sleep(1000)\n",  # it goes on with its answer until it is seen to
     )
     room = make(service, f"command:/usr/bin/python3 {hog}", memory_limit=64 * 2**20)
     ended = turn(service, room, "grow")

@@ -6,9 +6,12 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from patient_check import PATIENT, patiently
 from room_exe import RoomExe
+from sealed_rooms import PATIENCE
 from support import ROOT
 
+from backrooms_tui.authoring import trials
 from backrooms_tui.authoring.check import entity_line, examine
 from backrooms_tui.authoring.findings import FAIL, PASS, WARN
 from backrooms_tui.model.errors import UsageError
@@ -44,10 +47,19 @@ def folder():
 
 
 @pytest.fixture
-def findings(host, folder):
-    """Examines a program that is right but for the given parts; gives findings up to one that `stops`."""
+def patient(monkeypatch):
+    """A busy machine makes nobody slow."""
+    for name in PATIENT:
+        monkeypatch.setattr(trials, name, PATIENCE)
 
-    def examine_it(stops=lambda _: False, **parts):
+
+@pytest.fixture
+def findings(host, folder, patient):
+    """Examines a program that is right but for the given parts; gives findings up to one that `stops`. Who is right
+    has all the time there is: `start` and `answer` are for who is waited for in vain.
+    """
+
+    def examine_it(stops=lambda _: False, *, start=PATIENCE, answer=PATIENCE, **parts):
         text = PROGRAM
         for name, code in (PARTS | parts).items():
             text = text.replace(name, code)
@@ -55,7 +67,7 @@ def findings(host, folder):
         path.write_text(text)
         path.chmod(0o644)  # a service that was opened in this process has set a umask
         found = []
-        for finding in examine(host, parse(entity_line(f"perl {path}", None)), start=2.0, answer=1.0):
+        for finding in examine(host, parse(entity_line(f"perl {path}", None)), start=start, answer=answer):
             found.append(finding)
             if stops(finding):
                 break
@@ -71,7 +83,6 @@ def test_an_entity_that_keeps_to_the_protocol_has_nothing_to_be_told(findings):
 @pytest.mark.parametrize(
     ("parts", "detail"),
     [
-        ({"INIT": ""}, "No `ready` within 2 s"),
         ({"BEGINNING": "print STDERR 'no such file'; exit 3;"}, "It ended before `ready` (EXIT_STATUS: 3)"),
         ({"BEGINNING": "print STDERR 'no such file'; exit 3;"}, "Its last words: no such file"),
         ({"INIT": READY.replace("v => 1", "v => 2")}, "ready: no common version, offered [1]"),
@@ -95,10 +106,16 @@ def test_what_is_wrong_before_ready_is_told_and_nothing_else_is_tried(findings, 
     assert (rest.level, rest.detail) == (WARN, "not tried")
 
 
+def test_who_does_not_get_ready_is_not_waited_for_for_ever(findings):
+    first, rest = findings(INIT="", start=0.5)
+    assert (first.level, first.name) == (FAIL, "ready")
+    assert first.detail.startswith("No `ready` within ")
+    assert (rest.level, rest.detail) == (WARN, "not tried")
+
+
 @pytest.mark.parametrize(
     ("parts", "detail"),
     [
-        ({"INPUT": ""}, "Input 'hello': No `done` within 1.0 s"),
         ({"INPUT": 'say(type => "done");'}, "done: seq is not a number"),
         ({"INPUT": 'say(type => "done", seq => ++$count);'}, "done for 1, in flight is 41"),
         ({"INPUT": 'say(type => "done", seq => ++$count);'}, "`done` carries the `seq` of the input that it answers"),
@@ -118,10 +135,31 @@ def test_what_is_wrong_before_ready_is_told_and_nothing_else_is_tried(findings, 
         ({"INPUT": 'kill "SEGV", $$; sleep 1;'}, "SIGNAL: SIGSEGV"),
     ],
 )
-def test_what_is_wrong_with_an_answer_is_told(findings, parts, detail):
+def test_what_is_wrong_with_an_answer_is_told(findings, monkeypatch, parts, detail):
+    monkeypatch.setattr(trials, "AFTERWARDS", PATIENCE)  # what it says too much may take its time
     _, second, *_ = findings(**parts)
     assert (second.level, second.name) == (FAIL, "answers")
     assert detail in second.detail
+
+
+def test_an_answer_without_an_end_is_not_waited_for_for_ever(findings):
+    _, second, *_ = findings(INPUT="", answer=0.5)
+    assert (second.level, second.name) == (FAIL, "answers")
+    assert second.detail.startswith("Input 'hello': No `done` within ")
+
+
+def test_a_slow_start_is_worth_a_word(findings, monkeypatch):
+    monkeypatch.setattr(trials, "SLOW_START", 0.0)
+    first, *_ = findings(lambda _: True)
+    assert (first.level, first.name) == (WARN, "ready")
+    assert first.detail.startswith("n 1, after ")
+
+
+def test_who_does_not_end_when_it_is_told_to_is_not_waited_for_for_ever(findings, monkeypatch):
+    monkeypatch.setattr(trials, "GRACE", 0.5)
+    found = findings(lambda finding: finding.name == "shutdown", SHUTDOWN="")
+    assert found[-1].level == WARN
+    assert found[-1].detail == "it is still there after 0.5 s, and would be killed"
 
 
 @pytest.mark.parametrize(
@@ -133,7 +171,6 @@ def test_what_is_wrong_with_an_answer_is_told(findings, parts, detail):
             "ready",
             "It prints before it is ready, which is only logged: welcome",
         ),
-        ({"INIT": f"select(undef, undef, undef, 1.2); {READY}"}, WARN, "ready", "n 1, after 1"),
         (
             {"INPUT": 'say(type => "fail", error => "E", text => "not today", trace => "");'},
             WARN,
@@ -174,7 +211,6 @@ def test_what_is_wrong_with_an_answer_is_told(findings, parts, detail):
         ({"INPUT": "exit 5 if $f->{attempt} > 1;" + ANSWER}, FAIL, "second attempt", "EXIT_STATUS: 5"),
         ({"INIT": READY.replace(', interrupt => "frame"', "")}, WARN, "interrupt", "`ready` names no way"),
         ({"INIT": READY.replace('"frame"', '"signal"')}, FAIL, "late interrupt", "SIGNAL: SIGINT"),
-        ({"SHUTDOWN": ""}, WARN, "shutdown", "it is still there after 1 s, and would be killed"),
         ({"SHUTDOWN": "exit 7"}, WARN, "shutdown", "it ends, but not well (EXIT_STATUS: 7)"),
     ],
 )
@@ -229,7 +265,7 @@ def test_what_cannot_be_examined_is_a_mistake_of_the_words(text):
 
 @pytest.fixture
 def room_exe(folder):
-    return RoomExe(folder)
+    return patiently(RoomExe(folder))
 
 
 def test_the_command_prints_a_line_for_each_finding_and_counts_them(room_exe):

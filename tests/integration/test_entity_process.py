@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import re
 import signal
-import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from sealed_rooms import EXEC, MIB, PATIENCE, SUPPLIED, Room, await_condition
 
+from backrooms_tui.entity import link
 from backrooms_tui.entity.crash import report_lines
 from backrooms_tui.entity.frames import (
     Closed,
@@ -40,18 +39,60 @@ def room(host):
     room.await_ready()
     yield room
     room.process.close()
+    await_condition(lambda: room.process.exit is not None, "its death, with which the host lets go of it")
 
 
-def open_descriptors() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
+def open_descriptors() -> set[tuple[str, str]]:
+    """Number and file of each; what another closes meanwhile takes nothing from those that are there now."""
+    found = set()
+    for path in Path("/proc/self/fd").iterdir():
+        try:
+            found.add((path.name, os.readlink(path)))  # noqa: PTH115 - of no file
+        except OSError:  # what the folder was read with
+            continue
+    return found
+
+
+def fields_of(pid: int) -> list[str]:
+    """Of /proc/<pid>/stat, from the state on. Raises OSError when it is gone."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
 def alive(pid: int) -> bool:
     """Whether a process runs; a zombie that nobody has waited for yet does not."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+        return fields_of(pid)[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+def seconds_of(pid: int) -> float:
+    """Processor time of a process, and of all whom it has waited for."""
+    return sum(map(int, fields_of(pid)[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
+class Gate:
+    """Holds zygotes back before they do anything, until it is opened for one."""
+
+    def __init__(self, path: Path, bootstrap: str) -> None:
+        os.mkfifo(path)
+        self._path = path
+        self.bootstrap = f"open({str(path)!r}).close(); {bootstrap}"
+
+    def open(self) -> None:
+        self._path.open("w").close()
+
+
+@pytest.fixture
+def gate(tmp_path, monkeypatch):
+    """Makes a gate for the zygotes of a test, and of what they are told to do behind it."""
+
+    def make(bootstrap: str = link._BOOTSTRAP) -> Gate:
+        made = Gate(tmp_path / "gate", bootstrap)
+        monkeypatch.setattr(link, "_BOOTSTRAP", made.bootstrap)
+        return made
+
+    return make
 
 
 def ends_turn(frame) -> bool:
@@ -316,11 +357,13 @@ def test_what_never_ends_is_ended_by_a_kill(room, code):
     assert (report.signal, report.killed_by_host) == (signal.SIGKILL, True)
 
 
-def test_a_kill_before_the_zygote_has_answered_is_kept():
-    host = ZygoteHost()
+def test_a_kill_before_the_zygote_has_answered_is_kept(gate):
+    held, host = gate(), ZygoteHost()
     try:
         room = Room(host)
+        room.process.kill()
         assert room.process.pid is None
+        held.open()
         assert room.end().killed_by_host
     finally:
         host.close()
@@ -360,10 +403,8 @@ def test_garbage_on_the_crash_pipe_only_spoils_its_own_report(room):
 def test_an_entity_that_does_not_read_does_not_block_the_host(room):
     room.begin("import select; select.poll().poll()")
     frame = {"type": "chunk", "text": "x" * 65536}
-    started = time.monotonic()
-    assert not all(room.process.send(frame) for _ in range(16))
+    assert not all(room.process.send(frame) for _ in range(1024))  # far fewer, where buffers are as usual
     assert not room.process.flush()
-    assert time.monotonic() - started < 1
     room.end()
 
 
@@ -407,15 +448,16 @@ def test_the_zygote_killed_ends_its_rooms_and_the_next_spawn_starts_another():
 
 
 def test_a_deaf_zygote_is_replaced(monkeypatch):
-    monkeypatch.setattr("backrooms_tui.entity.link.SPAWN_PATIENCE", 0.3)
     host = ZygoteHost()
     try:
         first = Room(host)
         first.await_ready()
         deaf = host.zygote_pid
         os.kill(deaf, signal.SIGSTOP)
-        unborn = Room(host)
-        report = unborn.await_exit()
+        with monkeypatch.context() as impatient:
+            impatient.setattr(link, "SPAWN_PATIENCE", 0.3)
+            unborn = Room(host)
+            report = unborn.await_exit()
         assert (report.signal, report.status) == (None, None)
         assert first.await_exit().signal == signal.SIGKILL
         Room(host).await_ready()
@@ -427,11 +469,11 @@ def test_a_deaf_zygote_is_replaced(monkeypatch):
         host.close()
 
 
-def test_a_zygote_that_cannot_start_is_told_of_with_its_last_words(monkeypatch):
-    monkeypatch.setattr("backrooms_tui.entity.link._BOOTSTRAP", "raise ImportError('no such thing')")
-    host = ZygoteHost()
+def test_a_zygote_that_cannot_start_is_told_of_with_its_last_words(gate):
+    held, host = gate("raise ImportError('no such thing')"), ZygoteHost()
     try:
         unborn = Room(host)
+        held.open()
         assert unborn.await_exit().status is None
         unborn.process.close()
         with pytest.raises(EntityInitFailed, match="ZYGOTE: ImportError: no such thing"):
@@ -455,7 +497,7 @@ def test_close_ends_everything_and_says_so_once():
     for room in rooms:
         room.process.close()
         room.process.close()
-    assert open_descriptors() == before
+    assert open_descriptors() <= before
     with pytest.raises(EntityInitFailed):
         host.start()
 
@@ -490,23 +532,20 @@ def test_a_killed_host_leaves_no_orphans():
     await_condition(lambda: not any(map(alive, pids)), "zygote and rooms are gone", patience=PATIENCE)
 
 
-def test_two_hundred_restarts_leak_nothing_and_are_fast(host):
-    first = Room(host)
-    first.await_ready()
-    first.end()
-    before, times = open_descriptors(), []
+def test_two_hundred_restarts_leak_nothing_and_cost_little(host):
+    host.measure()  # or it begins to when it has nothing else to do, with children of its own
+    before, spent = open_descriptors(), seconds_of(host.zygote_pid)
     for _ in range(200):
-        started = time.perf_counter()
         room = Room(host)
         room.await_ready()
-        times.append(time.perf_counter() - started)
         room.end()
-    assert open_descriptors() == before
+    assert open_descriptors() <= before
     children = subprocess.run(
         ["ps", "--ppid", str(host.zygote_pid), "-o", "pid="], capture_output=True, text=True, check=False
     ).stdout.split()
     assert children == []
-    assert statistics.median(times) < 0.05, "3.5 ms alone on the machine; this only catches a change of kind"
+    each = (seconds_of(host.zygote_pid) - spent) / 200
+    assert each < 0.05, "8 ms of a crowded processor; this only catches a change of kind"
 
 
 def test_no_descriptor_of_the_host_or_another_room_is_in_a_room(room, tmp_path):
@@ -518,13 +557,12 @@ def test_no_descriptor_of_the_host_or_another_room_is_in_a_room(room, tmp_path):
     assert held == "[0, 1, 2, 3, 4]"
 
 
-def test_the_start_of_the_zygote_blocks_nobody():
-    host = ZygoteHost()
+def test_the_start_of_the_zygote_blocks_nobody(gate):
+    held, host = gate(), ZygoteHost()
     try:
-        started = time.perf_counter()
         host.start()
-        assert time.perf_counter() - started < 0.1, "1 ms here; hello takes 80"
         assert host.seals == {}
+        held.open()
         await_condition(lambda: HERMETIC_PROFILE in host.seals, "hello")
     finally:
         host.close()

@@ -8,6 +8,7 @@ from contextlib import closing
 
 import pytest
 from command_rooms import need
+from patient_check import patiently
 from room_exe import RoomExe
 from support import ROOT, eventually
 
@@ -63,7 +64,7 @@ def test_every_example_is_told_of_here():
 def test_nothing_is_wrong_with_an_example(tmp_path, name):
     if name != "counter.py":
         need(EXAMPLES[name])
-    ended = RoomExe(tmp_path).run("entity", "check", EXAMPLES[name], "--format", "json")
+    ended = patiently(RoomExe(tmp_path)).run("entity", "check", EXAMPLES[name], "--format", "json")
     assert (ended.status, ended.err) == (0, "")
     assert {finding["level"] for finding in ended.json["findings"]} == {"PASS"}, ended.out
 
