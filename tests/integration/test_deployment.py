@@ -6,6 +6,7 @@ import fnmatch
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -92,17 +93,20 @@ def context(tmp_path: Path) -> Path:
         line for line in (DOCKER / "Dockerfile.dockerignore").read_text().splitlines() if line[:1] not in ("", "#")
     ]
     sent = tmp_path / "context"
-    for name in subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.splitlines():
+    for name in files():
         if not ignored(name, rules) and (ROOT / name).is_file():
             (sent / name).parent.mkdir(parents=True, exist_ok=True)
             (sent / name).write_bytes((ROOT / name).read_bytes())
     return sent
+
+
+def files() -> list[str]:
+    """Of the repository; of the folder, where it came without its history."""
+    if not (ROOT / ".git").exists() or shutil.which("git") is None:
+        return [str(path.relative_to(ROOT)) for path in ROOT.rglob("*") if path.is_file()]
+    # Whose the checkout is does not matter: in a container it is often somebody else's.
+    words = ["git", "-c", "safe.directory=*", "ls-files", "--cached", "--others", "--exclude-standard"]
+    return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
 
 
 def ignored(name: str, rules: list[str]) -> bool:
