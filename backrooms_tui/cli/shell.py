@@ -266,11 +266,13 @@ class Shell:
 
         owner = reach(settings, who=operator(), read_only=read_only)
         if owner is None and settings.daemon.enabled:
-            from backrooms_tui.daemon.starting import start_daemon
+            from backrooms_tui.daemon.starting import start_daemon, starting_alone
 
             config = self.options.config
-            start_daemon(settings, () if config is None else ("--config", str(Path(config).absolute())))
-            owner = reach(settings, who=operator(), read_only=read_only)
+            with starting_alone():
+                if (owner := reach(settings, who=operator(), read_only=read_only)) is None:
+                    start_daemon(settings, () if config is None else ("--config", str(Path(config).absolute())))
+                    owner = reach(settings, who=operator(), read_only=read_only)
         return owner
 
     @contextmanager

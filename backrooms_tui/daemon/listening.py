@@ -133,11 +133,21 @@ def require_token(settings: DaemonSettings, directory: Path, bind: str) -> str:
             "SET daemon.token_file TO A FILE WITH A TOKEN, OR BIND TO 127.0.0.1.",
         )
     path = private_directory(directory) / TOKEN
-    with suppress(FileExistsError):
-        descriptor = open_private(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(os.urandom(32).hex().encode() + b"\n")
+    if not path.exists():
+        _make_token(path)
     return read_token(path)
+
+
+def _make_token(path: Path) -> None:
+    """Another owner may be starting, too, and reads what it finds: the file comes with its token in it, and stays."""
+    draft = path.with_name(f"{TOKEN}.{os.urandom(8).hex()}")
+    try:
+        with os.fdopen(open_private(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
+            file.write(os.urandom(32).hex().encode() + b"\n")
+        with suppress(FileExistsError):
+            os.link(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def read_token(path: Path) -> str:

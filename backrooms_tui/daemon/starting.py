@@ -6,12 +6,13 @@ file unless the settings say where; what it says on stderr (faults, state dumps)
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from backrooms_tui.config.paths import state_directory
@@ -24,6 +25,7 @@ START_SECONDS = 30.0
 READY = b"READY"
 LOG = "daemon.log"
 STDERR = "daemon.stderr"
+STARTING = "daemon.starting"
 BUSY = 3
 """Exit status of one that found the store owned: somebody else has started one."""
 _TOLD = 5
@@ -32,6 +34,17 @@ _TOLD = 5
 
 class DaemonNotStarted(BackroomsError):
     code = "DAEMON_NOT_STARTED"
+
+
+@contextmanager
+def starting_alone() -> Iterator[None]:
+    """Of commands that come at once one starts a daemon; the others wait here, and then find it. Raises UnsafePath."""
+    lock = open_private(private_directory(state_directory()) / STARTING, os.O_RDWR | os.O_CREAT)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
 
 
 def start_daemon(settings: Settings, words: Sequence[str] = ()) -> None:

@@ -18,6 +18,8 @@ import pytest
 from served import PATIENCE, Raw, Served, SlowModel, descriptors
 from support import ROOT, eventually
 
+from backrooms_tui.config.settings import DaemonSettings
+from backrooms_tui.daemon import listening
 from backrooms_tui.daemon.client import connect
 from backrooms_tui.daemon.listening import listen_unix, require_token
 from backrooms_tui.daemon.owning import own
@@ -166,7 +168,7 @@ def test_a_get_is_answered_by_who_makes_the_pages_and_the_connection_closed(serv
 
 
 def test_the_sixty_fifth_connection_is_refused_and_the_next_comes_in_when_one_has_gone(serve):
-    served = serve()
+    served = serve(bounds={"hello_seconds": 60})
     raws = [served.raw(tcp=n % 2 == 0) for n in range(64)]
     for n, raw in enumerate(raws):
         assert raw.hello(token=served.token if n % 2 == 0 else None)[1] == "ok"
@@ -502,6 +504,21 @@ def test_an_address_that_others_reach_needs_a_token_that_somebody_chose(tmp_path
     token.chmod(0o644)
     with pytest.raises(errors.UnsafePath):
         require_token(given, tmp_path, "0.0.0.0:0")
+
+
+def test_a_token_that_is_being_made_is_there_whole_or_not_at_all(tmp_path, monkeypatch):
+    others = []
+
+    def opened(path, flags):
+        monkeypatch.setattr(listening, "open_private", open_private)
+        file = open_private(path, flags)
+        others.append(require_token(DaemonSettings(), tmp_path / "rooms", "127.0.0.1:0"))  # of one that starts just now
+        return file
+
+    open_private = listening.open_private
+    monkeypatch.setattr(listening, "open_private", opened)
+    assert require_token(DaemonSettings(), tmp_path / "rooms", "127.0.0.1:0") == others[0]
+    assert [path.name for path in (tmp_path / "rooms").iterdir()] == ["token"]
 
 
 def test_sockets_that_somebody_else_made_are_served(tmp_path):

@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 from contextlib import ExitStack, closing
 
 import pytest
@@ -20,6 +21,14 @@ from backrooms_tui.daemon.client import connect
 from backrooms_tui.model.errors import ConnectionLost
 
 SESSION = "s_[0-9a-f]{16}"
+PATIENT = """
+import sys
+from backrooms_tui.__main__ import main
+from backrooms_tui.cli import session
+session.CATCH_UP_SECONDS = 60.0
+sys.exit(main())
+"""
+"""The program, but that a session waits for others' turns, however slow the machine is, before it shows its own."""
 
 
 @pytest.fixture
@@ -154,6 +163,7 @@ def test_without_persistence_no_daemon_is_asked(room_exe, daemon):
 def test_three_sessions_of_two_kinds_in_one_room_see_one_order(room_exe, daemon):
     room = room_exe.create()
     room_exe.say(room, "initialize counter at 0")
+    room_exe.program = [sys.executable, "-c", PATIENT]
     with ExitStack() as stack:
         sessions = [stack.enter_context(room_exe.start("enter", room)) for _ in range(2)]
         sessions.append(stack.enter_context(room_exe.start("connect")))
@@ -240,7 +250,8 @@ def test_where_it_is_enabled_the_first_command_starts_one_that_outlives_it(start
     eventually(lambda: '"ready"' in log.read_text())
 
 
-def test_commands_that_come_at_once_start_one_daemon(started):
+def test_commands_that_come_at_once_start_one_daemon(started, address):
+    started.environ["ROOM_DAEMON_BIND"] = address  # which two cannot have
     at_once = [started.start("create") for _ in range(4)]
     for command in at_once:
         with command:
