@@ -201,13 +201,19 @@ class Terminal:
 
     def expect(self, pattern):
         """Wait until what was not yet expected matches the regular expression; gives the match."""
-        deadline = time.monotonic() + DEADLINE
-        while (match := re.compile(pattern).search(self.seen, self._shown)) is None:
-            left = deadline - time.monotonic()
-            assert left > 0, f"{pattern!r} is not in {self.seen[self._shown :]!r}"
-            assert self._ready(left) and self._read(), f"ended before {pattern!r}: {self.seen[self._shown :]!r}"
+        expression = re.compile(pattern)
+        match = self.until(lambda: expression.search(self.seen, self._shown), pattern)
         self._shown = match.end()
         return match
+
+    def until(self, check, wanted):
+        """Read on until there is something true of what has been `seen`; gives it."""
+        deadline = time.monotonic() + DEADLINE
+        while not (found := check()):
+            left = deadline - time.monotonic()
+            assert left > 0, f"{wanted!r} is not in {self.seen[self._shown :]!r}"
+            assert self._ready(left) and self._read(), f"ended before {wanted!r}: {self.seen[self._shown :]!r}"
+        return found
 
     def end(self):
         """Wait for the end of the program; gives its exit status."""

@@ -17,16 +17,19 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shlex
 import shutil
+import sys
 import sysconfig
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
 from case_files import Case
 from patterns import Bindings, wanting_typed
-from room_exe import RoomExe, Terminal
+from room_exe import PATIENT, RoomExe, Terminal, held
 
 from backrooms_tui import __version__
 from backrooms_tui.config.loading import load
@@ -36,6 +39,7 @@ from backrooms_tui.persistence.opening import open_store, store_options
 
 PROMPT = "> "
 CONFIRM = "Type room ID to confirm: "
+QUEUED = "[QUEUED]"
 STATUS = "[status "
 LEAVE = "exit\n"
 ERASED = "\r\x1b[K"
@@ -67,6 +71,7 @@ class Player:
         environment |= {"ROOM_PERSISTENCE_BACKEND": backend, **environ}
         self.files = home / "tmp"
         self.files.mkdir()
+        self._scripts = home / "bin"
         self.bindings = Bindings(ours=True)
         self.bindings.values |= {"TMP": str(self.files), "BACKEND": backend, "VERSION": __version__}
 
@@ -102,25 +107,46 @@ class Player:
         """Type the case; every line that appears must be the one that the case has there, to the letter."""
         for command in commands(case.our_lines):
             words = self.bindings.fill("\n".join(command.words)).decode()
-            with self.room_exe.terminal(words) as terminal:
+            queueing = QUEUED in command.shown
+            self._be_patient("ENTERING ROOM" in command.shown and not queueing)
+            line = f"exec {words}" if queueing else words  # no shell between: all below the program is to be held
+            with self.room_exe.terminal(line) as terminal:
                 seen, status = self._perform(terminal, command.shown)
             self._compare(words, command.shown, seen)
             assert status == command.status, f"$ {words}\nended with {status}:\n{seen[-1000:]}"
 
+    def _be_patient(self, patient: bool) -> None:
+        """Have the prompt of a session wait for answers, however busy the machine is; else it is the installed one."""
+        script, path = self._scripts / "room.exe", self.room_exe.environ["PATH"].removeprefix(f"{self._scripts}:")
+        if patient:
+            self._scripts.mkdir(exist_ok=True)
+            script.write_text(f'#!/bin/sh\nexec {sys.executable} -c {shlex.quote(PATIENT)} "$@"\n')
+            script.chmod(0o700)
+            path = f"{self._scripts}:{path}"
+        self.room_exe.environ["PATH"] = path
+
     def _perform(self, terminal: Terminal, shown: list[str]) -> tuple[str, int]:
         """Type what is to be typed; gives what was shown until then and the status. A session is left in the end."""
-        typed = [line for line in shown if line.startswith((PROMPT, CONFIRM)) or line == PROMPT.strip()]
-        for line in typed:
-            prompt = CONFIRM if line.startswith(CONFIRM) else PROMPT
-            terminal.expect(rf"(?:\A|\n){prompt}\Z")
-            if line != PROMPT.strip():
-                terminal.type(self.bindings.fill(line.removeprefix(prompt)) + b"\n")
+        typed = [n for n, line in enumerate(shown) if line.startswith((PROMPT, CONFIRM)) or line == PROMPT.strip()]
+        first_queued = shown.index(QUEUED) if QUEUED in shown else None
         seen = None
-        if "ENTERING ROOM" in shown and "EXITING ROOM" not in shown:
-            if typed[-1:] != [PROMPT.strip()]:
-                terminal.expect(rf"\n{PROMPT}\Z")
-            seen = terminal.seen.removesuffix(PROMPT) if typed[-1:] != [PROMPT.strip()] else terminal.seen
-            terminal.type(LEAVE)
+        with ExitStack() as stack:
+            for number in typed:
+                line = shown[number]
+                prompt = CONFIRM if line.startswith(CONFIRM) else PROMPT
+                _await_lines(terminal, number)
+                if number + 1 == first_queued:
+                    stack.enter_context(held(terminal.process))  # nothing ends while we type
+                terminal.expect(rf"(?:\A|\n){prompt}\Z")
+                if line != PROMPT.strip():
+                    terminal.type(self.bindings.fill(line.removeprefix(prompt)) + b"\n")
+            if "ENTERING ROOM" in shown and "EXITING ROOM" not in shown:
+                asked = shown[typed[-1]] == PROMPT.strip()
+                if not asked:
+                    _await_lines(terminal, len(shown))
+                    terminal.expect(rf"\n{PROMPT}\Z")
+                seen = terminal.seen if asked else terminal.seen.removesuffix(PROMPT)
+                terminal.type(LEAVE)
         status = terminal.end()
         return _as_seen(terminal.seen if seen is None else seen), status
 
@@ -191,6 +217,11 @@ class Player:
             store._rows.write(batch)
         finally:
             store.close()
+
+
+def _await_lines(terminal: Terminal, count: int) -> None:
+    """Wait until that many lines are shown: a prompt that came back without an answer is like one that came after it."""
+    terminal.until(lambda: terminal.seen.count("\n") >= count, f"{count} lines")
 
 
 def _is_line(step: str) -> bool:

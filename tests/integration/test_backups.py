@@ -271,7 +271,7 @@ def test_a_staying_owner_backs_rooms_up_by_itself_when_they_have_changed(open_ro
     service.resume_pending()
     eventually(lambda: {info.room_id for info in service.backups()} == {room, quiet})
     ask(service, room, "valid input")
-    eventually(lambda: len(service.backups(room)) == 2)
+    eventually(lambda: len(service.backups(room)) >= 2)  # more, when a round came amid the input
     assert len(service.backups(quiet)) == 1
 
 
