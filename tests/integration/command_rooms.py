@@ -23,6 +23,7 @@ class CommandRoom(Room):
         self, host: ZygoteHost, line: str, *, memory: int = 128 * MIB, told: Sequence[str] | None = None
     ) -> None:
         """`told`: the inputs that it is given again."""
+        host.measure()  # a room would not wait for ever until it is known what programs can have here
         self.exits: queue.Queue[ExitReport] = queue.Queue()
         replay = None if told is None else lambda: told
         spec = EntitySpec(runtime=parse(line), memory_limit=memory, replay=replay)

@@ -4,7 +4,9 @@ every test).
 
 from __future__ import annotations
 
+import tempfile
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from redis_server import RedisServer
@@ -37,6 +39,14 @@ def host():
     host.start()
     yield host
     host.close()
+
+
+@pytest.fixture
+def common():
+    """A folder for what rooms are to read. pytest's own are closed to others, and again whenever it is started."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
 
 
 @pytest.fixture

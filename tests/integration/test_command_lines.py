@@ -208,8 +208,8 @@ def test_a_program_that_ends_at_once_fails_to_start_with_its_last_words(host):
     room.end()
 
 
-def test_a_file_that_is_no_program_fails_to_start_in_the_kernels_words(host, tmp_path):
-    broken = tmp_path / "broken"
+def test_a_file_that_is_no_program_fails_to_start_in_the_kernels_words(host, common):
+    broken = common / "broken"
     broken.write_bytes(b"\x7fELF")
     broken.chmod(0o755)
     let_in(broken)

@@ -91,8 +91,8 @@ done
 
 
 @pytest.fixture
-def framed(host, tmp_path):
-    with inhabited(host, f"command?mode=frames:sh {script(tmp_path, SHELL)}") as room:
+def framed(host, common):
+    with inhabited(host, f"command?mode=frames:sh {script(common, SHELL)}") as room:
         yield room
 
 

@@ -199,8 +199,8 @@ input()
 """
 
 
-def test_shared_memory_counts_and_is_seen_within_a_moment(host, tmp_path):
-    with inhabited(host, f"command:/usr/bin/python3 {script(tmp_path, SHARED)}", memory=64 * MIB) as room:
+def test_shared_memory_counts_and_is_seen_within_a_moment(host, common):
+    with inhabited(host, f"command:/usr/bin/python3 {script(common, SHARED)}", memory=64 * MIB) as room:
         room.begin("go")
         frames = room.frames_until(lambda f: isinstance(f, Violation))  # its answer may have ended meanwhile
         assert frames[-1].code == "MEMORY_EXCEEDED"
@@ -216,8 +216,8 @@ while (<STDIN>) {
 """
 
 
-def test_the_memory_of_those_who_lost_their_parents_counts_too(host, tmp_path):
-    line = f"command?children=yes:{PERL} {script(tmp_path, ORPHANS)}"
+def test_the_memory_of_those_who_lost_their_parents_counts_too(host, common):
+    line = f"command?children=yes:{PERL} {script(common, ORPHANS)}"
     with inhabited(host, line, memory=64 * MIB) as room:
         room.begin("go")
         frames = room.frames_until(lambda f: isinstance(f, Violation))
@@ -254,10 +254,10 @@ def strays(pid: int) -> list[int]:
 
 
 @pytest.mark.parametrize("end", ["killed", "by itself", "zygote killed"])
-def test_a_grandchild_that_hid_itself_ends_with_its_room(tmp_path, end):
+def test_a_grandchild_that_hid_itself_ends_with_its_room(common, end):
     host = ZygoteHost()
     try:
-        with inhabited(host, f"command?children=yes&marker=END:{PERL} {script(tmp_path, DOUBLE_FORK)}") as room:
+        with inhabited(host, f"command?children=yes&marker=END:{PERL} {script(common, DOUBLE_FORK)}") as room:
             assert room.lines("x") == ["here"]
             pid = room.process.pid
             assert len(strays(pid)) == 2
@@ -321,8 +321,8 @@ except RuntimeError as error: print(error)
 
 
 @pytest.mark.parametrize(("option", "said"), [("threads=no", "can't start new thread"), ("threads=yes", "thread")])
-def test_threads_are_had_only_where_they_are_allowed(host, tmp_path, option, said):
-    with inhabited(host, f"command?{option}&marker=END:/usr/bin/python3 -u {script(tmp_path, THREADS)}") as room:
+def test_threads_are_had_only_where_they_are_allowed(host, common, option, said):
+    with inhabited(host, f"command?{option}&marker=END:/usr/bin/python3 -u {script(common, THREADS)}") as room:
         room.begin("x")
         assert room.frames_until(lambda f: isinstance(f, Output))[-1].text.startswith(said)
 
@@ -336,11 +336,11 @@ threading.Event().wait()
 
 
 @pytest.mark.parametrize("end", ["killed", "zygote killed"])
-def test_a_thread_that_becomes_another_program_is_not_lost(tmp_path, end):
+def test_a_thread_that_becomes_another_program_is_not_lost(common, end):
     host = ZygoteHost()
     try:
         with inhabited(
-            host, f"command?threads=yes&marker=END:/usr/bin/python3 {script(tmp_path, EXEC_IN_THREAD)}"
+            host, f"command?threads=yes&marker=END:/usr/bin/python3 {script(common, EXEC_IN_THREAD)}"
         ) as room:
             pid = room.process.pid
             room.begin("x")
@@ -355,9 +355,9 @@ def test_a_thread_that_becomes_another_program_is_not_lost(tmp_path, end):
         host.close()
 
 
-def test_threads_do_not_give_children(host, tmp_path):
+def test_threads_do_not_give_children(host, common):
     code = "import os\ntry: os.fork(); print('forked')\nexcept OSError as e: print(e.strerror)"
-    with inhabited(host, f"command?mode=exit&threads=yes:/usr/bin/python3 {script(tmp_path, code)}") as room:
+    with inhabited(host, f"command?mode=exit&threads=yes:/usr/bin/python3 {script(common, code)}") as room:
         assert room.lines("") == ["Operation not permitted"]
 
 

@@ -73,9 +73,9 @@ def test_a_program_that_dies_is_a_crash_and_the_next_input_is_answered(service):
     assert said(service, room, "echo $x") == ["5"]
 
 
-def test_a_program_that_outgrows_its_room_is_ended_by_name(service, tmp_path):
+def test_a_program_that_outgrows_its_room_is_ended_by_name(service, common):
     hog = script(
-        tmp_path,
+        common,
         "input()\nimport mmap, time\nm = mmap.mmap(-1, 2**28)\nfor n in range(0, 2**28, 4096): m[n] = 1\n"
         "time.sleep(1000)\n",  # it goes on with its answer until it is seen to
     )
@@ -114,12 +114,12 @@ def test_a_room_is_not_made_of_a_program_that_is_not_there(service):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root's rooms are nobody's")
-def test_a_file_that_root_alone_may_read_is_named_before_there_is_a_room(service, tmp_path):
-    path = script(tmp_path, "read x")
+def test_a_file_that_root_alone_may_read_is_named_before_there_is_a_room(service, common):
+    path = script(common, "read x")
     path.chmod(0o600)
     with pytest.raises(UsageError, match=f"nobody may not read '{path}'"):
         service.create(RoomConfig(entity=f"command:sh {path}"))
     path.chmod(0o644)
-    tmp_path.chmod(0o700)
+    common.chmod(0o700)
     with pytest.raises(UsageError, match="nobody may not read"):
         service.create(RoomConfig(entity=f"command:sh {path}"))

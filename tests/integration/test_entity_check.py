@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 import pytest
 from patient_check import PATIENT, patiently
 from room_exe import RoomExe
@@ -39,14 +36,6 @@ PARTS = {"BEGINNING": "", "INIT": READY, "INPUT": ANSWER, "SHUTDOWN": "exit 0", 
 
 
 @pytest.fixture
-def folder():
-    """One that a program may look into, whoever it runs as."""
-    with tempfile.TemporaryDirectory() as path:
-        Path(path).chmod(0o755)
-        yield Path(path)
-
-
-@pytest.fixture
 def patient(monkeypatch):
     """A busy machine makes nobody slow."""
     for name in PATIENT:
@@ -54,7 +43,7 @@ def patient(monkeypatch):
 
 
 @pytest.fixture
-def findings(host, folder, patient):
+def findings(host, common, patient):
     """Examines a program that is right but for the given parts; gives findings up to one that `stops`. Who is right
     has all the time there is: `start` and `answer` are for who is waited for in vain.
     """
@@ -63,7 +52,7 @@ def findings(host, folder, patient):
         text = PROGRAM
         for name, code in (PARTS | parts).items():
             text = text.replace(name, code)
-        path = folder / "entity.pl"
+        path = common / "entity.pl"
         path.write_text(text)
         path.chmod(0o644)  # a service that was opened in this process has set a umask
         found = []
@@ -264,8 +253,8 @@ def test_what_cannot_be_examined_is_a_mistake_of_the_words(text):
 
 
 @pytest.fixture
-def room_exe(folder):
-    return patiently(RoomExe(folder))
+def room_exe(common):
+    return patiently(RoomExe(common))
 
 
 def test_the_command_prints_a_line_for_each_finding_and_counts_them(room_exe):
@@ -276,12 +265,12 @@ def test_the_command_prints_a_line_for_each_finding_and_counts_them(room_exe):
     assert not room_exe.rooms.exists()
 
 
-def test_the_command_fails_with_the_entity_and_tells_programs_too(room_exe, folder):
-    (folder / "deaf.sh").write_text("exit 3\n")
-    (folder / "deaf.sh").chmod(0o644)
+def test_the_command_fails_with_the_entity_and_tells_programs_too(room_exe, common):
+    (common / "deaf.sh").write_text("exit 3\n")
+    (common / "deaf.sh").chmod(0o644)
     ended = room_exe.run("entity", "check", "sh ./deaf.sh", "--format", "json")
     assert (ended.status, ended.err) == (1, "")
-    assert ended.json["entity"] == f"command?mode=frames:sh {folder}/deaf.sh"
+    assert ended.json["entity"] == f"command?mode=frames:sh {common}/deaf.sh"
     assert not ended.json["conforms"]
     assert ended.json["findings"][0] == {
         "level": "FAIL",

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -209,14 +208,6 @@ def test_deadlines_and_interrupts_are_no_deaths_of_the_entitys_own(service: Room
 # Programs.
 
 
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """Where the sealed child, which is nobody's when we are root, can execute something."""
-    with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
-
-
 COUNT = (
     """command:sh -c 'n=0; while read -r line; do n=$((n+1)); [ "$line" != die ] || exit 3; echo "$n $line"; done'"""
 )
@@ -278,9 +269,9 @@ def test_a_program_has_the_time_it_took_to_be_where_it_was(tmp_path: Path, open_
 
 
 def test_a_program_that_does_not_survive_what_it_is_given_again_starts_without_it(
-    service: RoomService, folder: Path
+    service: RoomService, common: Path
 ) -> None:
-    word = folder / "word"
+    word = common / "word"
     word.write_text("live")
     word.chmod(0o644)  # the service has set a umask
     code = "$|=1; while(<STDIN>) { open F, $ARGV[0]; exit 3 if <F> eq q(die); print }"
@@ -301,8 +292,8 @@ def test_a_program_that_is_not_there_is_refused_before_there_is_a_room(service: 
     assert service.rooms() == []
 
 
-def test_a_program_that_goes_away_later_costs_no_input(service: RoomService, folder: Path) -> None:
-    file = folder / "program"
+def test_a_program_that_goes_away_later_costs_no_input(service: RoomService, common: Path) -> None:
+    file = common / "program"
     shutil.copy("/bin/cat", file)
     room = program(service, f"command:{file}")
     file.unlink()
@@ -319,9 +310,9 @@ def test_a_program_that_goes_away_later_costs_no_input(service: RoomService, fol
 
 
 def test_a_program_that_nobody_may_execute_is_the_hosts_trouble_not_the_rooms(
-    service: RoomService, folder: Path
+    service: RoomService, common: Path
 ) -> None:
-    file = folder / "program"
+    file = common / "program"
     file.write_text("#!/no/such/interpreter\n")
     file.chmod(0o755)
     room = program(service, f"command:{file}")

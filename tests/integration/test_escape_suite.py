@@ -145,6 +145,8 @@ def few_rows(tmp_path):
     place = copy_package(tmp_path / "few")
     rows = place / "backrooms_tui/escape/rows.py"
     rows.write_text(rows.read_text() + "\nROWS = FILES[:12]\n")
+    neighbour = place / "backrooms_tui/escape/neighbour.py"
+    neighbour.write_text(neighbour.read_text() + "\nFACTOR = 1e6  # for a quiet machine to say\n")
     exe = RoomExe(tmp_path)
     exe.environ["PYTHONPATH"] = str(place)
     return exe

@@ -12,7 +12,7 @@ from patient_check import patiently
 from room_exe import RoomExe
 from support import ROOT, eventually
 
-from backrooms_tui.config.settings import PersistenceSettings, Settings
+from backrooms_tui.config.settings import EntitySettings, PersistenceSettings, Settings
 from backrooms_tui.model.entries import EntryType, Outcome
 from backrooms_tui.model.events import Said
 from backrooms_tui.model.room import RoomConfig
@@ -26,7 +26,8 @@ EXAMPLES = {"counter.py": COUNTER, "diary.sh": DIARY, "list.pl": LIST}
 
 @pytest.fixture
 def service(tmp_path, open_service_on):
-    return open_service_on(Settings(persistence=PersistenceSettings(path=str(tmp_path / "rooms"))))
+    persistence = PersistenceSettings(path=str(tmp_path / "rooms"))
+    return open_service_on(Settings(persistence=persistence, entity=EntitySettings(interrupt_grace=30)))
 
 
 @pytest.fixture

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import pytest
 from sealed_rooms import MIB, Room
+from support import eventually
 
 from backrooms_tui.config.settings import PersistenceSettings, Settings
 from backrooms_tui.entity.frames import Closed, Fail, Output
@@ -11,6 +14,7 @@ from backrooms_tui.entity.process import EntitySpec
 from backrooms_tui.entity.sources import load
 from backrooms_tui.model.entries import EntryType, Outcome
 from backrooms_tui.model.errors import EntityInitFailed, UsageError
+from backrooms_tui.model.events import Notice
 from backrooms_tui.model.room import RoomConfig
 from backrooms_tui.model.runtimes import Runtime
 
@@ -156,7 +160,7 @@ def test_all_that_a_flood_left_in_the_pipe_before_the_death_is_kept(service, tmp
         "        os._exit(3)\n"
     )
     room = service.create(RoomConfig(entity=f"python:{path}")).record.id
-    result = service.wait(service.submit(room, b"go", source="test"), timeout=30)
+    result = service.wait(service.submit(room, b"go", source="test"), timeout=90)
     assert result.outcome == Outcome.CRASH
     kept = [entry.content for entry in result.entries if entry.type is EntryType.OUTPUT]
     assert kept == [str(n) for n in range(20_000)]
@@ -190,8 +194,10 @@ def test_code_that_has_gone_is_the_hosts_trouble_and_the_input_waits_for_it(serv
     service.resume(room, by="test")
     with pytest.raises(EntityInitFailed, match=r"counter\.py: NO SUCH FILE"):
         service.await_entity(room, timeout=30)
-    receipt = service.submit(room, b"b", source="test")
-    assert service.wait(receipt, timeout=0.2) is None
+    with closing(service.subscribe([room])) as watch:
+        receipt = service.submit(room, b"b", source="test")
+        eventually(lambda: any(isinstance(e, Notice) and "NO SUCH FILE" in e.text for e in watch.get(1)), within=30)
+    assert service.wait(receipt, timeout=0) is None
     (tmp_path / "elsewhere.py").rename(path)
     service.await_entity(room, timeout=30)
     assert "2: b" in [entry.content for entry in service.wait(receipt, timeout=30).entries]
