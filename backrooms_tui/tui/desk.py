@@ -196,13 +196,13 @@ class Desk:
     def peek(self) -> None:
         """Show the room under the cursor as soon as the cursor rests."""
         self._screen.browser.cursor_moved()
-        self._screen.set_timer(PEEK_SECONDS, self._peek, name="peek")
+        self._screen.set_timer(PEEK_SECONDS, self.look, name="peek")
 
     def list_changed(self) -> None:
         """Draw the list anew after a sort, a filter or a mark."""
         self._screen.browser.redraw()
         paint_foot(self._screen, self)
-        self._peek()
+        self.look()
 
     def turn_page(self) -> None:
         """Go from INSPECT to STATS to CONFIG to MEMORY."""
@@ -302,7 +302,7 @@ class Desk:
         self._screen.browser.loaded()
         if self.tabs.entered:
             self._screen.call_later(self._show_input, focus=False)  # its queue and turn may be others
-        self._peek()
+        self.look()
         self.paint()
         then()
 
@@ -337,7 +337,7 @@ class Desk:
         else:
             self._screen.browser.changed(view.record.id for view in views)
         if self.tabs.shown is None:
-            self._peek()
+            self.look()
         self.paint()
         if any(view.record.id == self.tabs.shown for view in views):
             self.figures_soon()
@@ -360,9 +360,9 @@ class Desk:
         if self.tabs.shown == room_id:
             self.show(None)
         self._screen.browser.redraw()
-        self._peek()
+        self.look()
 
-    def _peek(self) -> None:
+    def look(self) -> None:
         """The cursor rests: show its room, unless a tab is being worked in."""
         if self._screen.focus_kind() in (Focus.ROOMS, None) or self.tabs.shown is None:
             self.show(self.rooms.cursor)

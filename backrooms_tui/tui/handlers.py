@@ -52,6 +52,8 @@ class Handlers:
         self._prompts = prompts
         self._long = long_verbs
         self._table: dict[str, Handler] = {}
+        self._moved = False
+        """Whether the cursor moved last: its room is shown when it rests."""
 
     def table(self, console: Mapping[str, Handler]) -> dict[str, Handler]:
         """Give every action's handler; `console` has those that belong to the app."""
@@ -103,10 +105,18 @@ class Handlers:
             "back": self.back,
             "view.zoom": screen.zoom,
             "command.open": prompts.command,
-            **self._moves(),
             **console,
         }
+        self._table = {action_id: partial(self._at_rest, handler) for action_id, handler in self._table.items()}
+        self._table |= self._moves()
         return self._table
+
+    def _at_rest(self, handler: Handler) -> None:
+        """Do what a key asks for with the cursor's room in sight, however soon after a move it was pressed."""
+        if self._moved:
+            self._moved = False
+            self._desk.look()
+        handler()
 
     def targets(self) -> tuple[RoomId, ...]:
         """The rooms that a verb means: the marked ones, else the shown one while a pane of it has the focus."""
@@ -268,6 +278,7 @@ class Handlers:
         kind = self._screen.focus_kind()
         if kind is Focus.ROOMS:
             in_rooms()
+            self._moved = True
             self._desk.peek()
         elif kind is Focus.OUTPUT:
             in_log()

@@ -69,6 +69,9 @@ class ConsoleScreen(Screen[None]):
     class Arranged(Message):
         """The panes have new sizes or another of them is shown: whoever fills them fills them again."""
 
+        def can_replace(self, message: Message) -> bool:
+            return isinstance(message, type(self))
+
     class FocusMoved(Message):
         """Another pane has the focus."""
 
@@ -123,6 +126,10 @@ class ConsoleScreen(Screen[None]):
     def on_resize(self, event: events.Resize) -> None:
         self.lay_out(event.size.width, event.size.height)
         self.refresh()  # whole: what a multiplexer kept of the old size is anybody's guess
+
+    def on_frame_resized(self) -> None:
+        # Textual may call what should come after a refresh before the layout that a shown pane has asked for.
+        self.post_message(self.Arranged())
 
     def focus_kind(self) -> Focus | None:
         """What has the focus; None while a line is typed at the bottom."""

@@ -191,7 +191,8 @@ class Verbs:
         self._desk.rooms.go_to(view.record.id)
         self._screen.browser.redraw()
         self._desk.say("ROOM CREATED", room_id=view.record.id)
-        self._screen.show_pane(Focus.ROOMS)
+        if self._screen.focus_kind() is not None:  # a line that is being typed keeps its keys
+            self._screen.show_pane(Focus.ROOMS)
         self._desk.show(view.record.id)
 
     def _each(self, rooms: Sequence[RoomId], verb: Verb, call: Callable[[RoomId], RoomView]) -> None:

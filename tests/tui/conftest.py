@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import pytest_textual_snapshot
 from fleet import NOW, Fleet
-from seeing import screen_text
+from seeing import rests, screen_text, watched
 from support import ROOT
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from textual.pilot import Pilot
@@ -59,7 +59,8 @@ def console() -> Iterator[Callable[..., BackroomsApp]]:
     made: list[BackroomsApp] = []
 
     def make(service: Any = None, **options: Any) -> BackroomsApp:
-        app = BackroomsApp(service or Fleet(), clock=lambda: NOW, **options)
+        app: Any = BackroomsApp(service or Fleet(), clock=lambda: NOW, **options)
+        app.rested = watched(app)
         made.append(app)
         return app
 
@@ -70,13 +71,14 @@ def console() -> Iterator[Callable[..., BackroomsApp]]:
 
 @pytest.fixture
 def picture(snap_compare: Any, snapshot: Any) -> Callable[..., None]:
-    """Compare a screen with its picture and its text, after `steps`."""
+    """Compare a screen of a `console` with its picture and its text, after `steps`."""
 
     def compare(app: BackroomsApp, size: tuple[int, int], steps: Steps) -> None:
         grids: list[str] = []
 
         async def run(pilot: Pilot[Any]) -> None:
             await steps(pilot)
+            await rests(pilot)
             grids.append(screen_text(app))
 
         same = snap_compare(app, terminal_size=size, run_before=run)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+import threading
 from typing import Any
 
 import pytest
 from fleet import NOW, Fleet, record, room_id
-from seeing import comes, screen_text, sees
+from seeing import comes, rests, screen_text, sees
+from textual import events
 from textual.app import App
 from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
@@ -16,7 +18,8 @@ from backrooms_tui.model.entries import EntryType, MemoryEntry
 from backrooms_tui.model.events import Notice, RoomChanged
 from backrooms_tui.model.room import RoomConfig
 from backrooms_tui.model.states import RoomState
-from backrooms_tui.tui.actions import ACTIONS
+from backrooms_tui.model.views import RoomView
+from backrooms_tui.tui.actions import ACTIONS, Focus
 from backrooms_tui.tui.app import BackroomsApp
 from backrooms_tui.tui.dialogs.compare import Compare, PickRoom
 from backrooms_tui.tui.dialogs.export import BackUp, ExportMemory
@@ -89,6 +92,55 @@ async def test_foreign_text_is_shown_as_it_is_and_obeyed_by_nobody(console: Any)
         await sees(pilot, "ENTRY")
         assert not set(screen_text(app)) & {chr(code) for code in range(0x20) if code != 0x0A}
         assert app.is_running
+
+
+async def test_a_key_right_after_a_move_means_the_room_under_the_cursor(console: Any) -> None:
+    app = console()
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await sees(pilot, "END OF OUTPUT")
+        for key in ("j", "tab"):
+            app.post_message(events.Key(key, None))
+        await comes(pilot, lambda: app.console_screen.focus_kind() is Focus.OUTPUT)
+        assert app.desk.tabs.shown == room_id(1)
+        await pilot.press("0")
+        for key in ("p", "j", "p"):
+            app.post_message(events.Key(key, None))
+        await comes(pilot, lambda: len(app.desk.tabs) == 2)
+
+
+async def test_a_pane_that_is_shown_has_its_title_also_when_the_layout_comes_late(console: Any) -> None:
+    app = console()
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await rests(pilot)
+        await pilot.press("G", "k")
+        await rests(pilot)
+        await comes(pilot, lambda: not app.desk._figures_timer_set)  # which would draw everything once more
+        await rests(pilot)
+        app.console_screen.call_after_refresh = lambda told, *given: told(*given)
+        await pilot.press("tab")
+        await sees(pilot, f"PEEK {room_id(6)[:8]}")
+
+
+async def test_a_line_that_is_typed_keeps_its_keys_when_a_room_has_been_made_meanwhile(console: Any) -> None:
+    fleet, answer = Fleet(), threading.Event()
+    create = fleet.create
+
+    def slow(config: RoomConfig) -> RoomView:
+        made = create(config)
+        assert answer.wait(60)
+        return made
+
+    fleet.create = slow  # type: ignore[method-assign]
+    app = console(fleet)
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await sees(pilot, "END OF OUTPUT")
+        await pilot.press("a", "c", "enter")
+        await sees(pilot, "ROOMS 9")
+        await pilot.press(":", *"crea")
+        answer.set()
+        await comes(pilot, lambda: app.desk.rooms.cursor == next(reversed(fleet.records)))
+        await pilot.press(*"te --na")
+        await sees(pilot, ":create --na")
 
 
 async def test_a_thousand_rooms_that_all_change_keep_the_cursor_on_its_room(console: Any) -> None:

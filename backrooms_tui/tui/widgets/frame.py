@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.message import Message
 from textual.widget import Widget
 
 from backrooms_tui.model.value import value
@@ -77,6 +78,9 @@ class Rule(Pane):
 class Frame(Vertical):
     """A framed column of panes. Its sides are borders of the panes inside, drawn by the stylesheet."""
 
+    class Resized(Message):
+        """The frame has another size, or is shown: the layout is done."""
+
     def __init__(self, *panes: Widget, id: str) -> None:  # noqa: A002 - Textual's word
         super().__init__(id=id, classes="frame")
         self._panes = panes
@@ -87,6 +91,9 @@ class Frame(Vertical):
         yield self.top
         yield from self._panes
         yield self.bottom
+
+    def on_resize(self) -> None:
+        self.post_message(self.Resized())
 
     def on_descendant_focus(self) -> None:
         self.weigh(heavy=True)
