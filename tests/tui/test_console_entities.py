@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from fleet import NOW, Fleet, record
-from seeing import comes, screen_text, sees
+from seeing import comes, rests, screen_text, sees
 from served import Served
 from textual.pilot import Pilot
 
@@ -37,13 +37,15 @@ import select
 from backrooms_tui.entity.base import Entity, Interrupted
 
 class Talker(Entity):
-    "Says its input word by word; `forever` until it is interrupted."
+    "Says its input; `forever` it says on, and is silent until it is interrupted."
     def on_input(self, text):
         try:
             self._part(text)
+            if text == "forever":
+                self._part(" and on")
+                self._part(" and on")
             while text == "forever":
                 select.poll().poll(20)
-                self._part(" and on")
         except Interrupted:
             pass
         self._send({"type": "output", "text": "."})
@@ -62,7 +64,7 @@ def put(fleet: Fleet, entity: str) -> None:
 @pytest.mark.parametrize("size", [LARGE, SMALL], ids=["120x40", "80x24"])
 def test_the_create_dialog_takes_any_program(console: Any, picture: Any, size: tuple[int, int]) -> None:
     async def run(pilot: Pilot[Any]) -> None:
-        await sees(pilot, "SORT created")
+        await rests(pilot)
         await pilot.press("a", "c", *("down",) * 4, "c", "down", *"bc -q", "down", *"mode=exit")
         await sees(pilot, "--entity-option mode=exit")
 
@@ -75,8 +77,7 @@ def test_a_room_of_a_command_shows_its_options_and_the_seal_of_its_own_profile(c
     put(fleet, "command?children=yes&marker=--:sh -c 'while read a; do echo $a; echo --; done'")
 
     async def run(pilot: Pilot[Any]) -> None:
-        await sees(pilot, "END OF OUTPUT")
-        await comes(pilot, lambda: pilot.app.desk.figures.backups is not None)
+        await rests(pilot)
         await pilot.press("tab", "tab", "G")
         await sees(pilot, "CHILDREN ALLOWED")
 
@@ -89,12 +90,11 @@ def test_a_line_stands_on_the_screen_while_it_is_said(console: Any, picture: Any
     one = next(iter(fleet.records))
 
     async def run(pilot: Pilot[Any]) -> None:
-        await sees(pilot, "END OF OUTPUT")
+        await rests(pilot)
         fleet.subscription.tell(TurnStarted(one, 48, 1, NOW, 30.0))
         for text in ("The hum of the lights ", "\x1b[31mnever ", "quite stops, and the"):
             fleet.subscription.tell(Saying(one, 48, 1, 0, NOW + NS, text))
         await sees(pilot, "quite stops, and")
-        await comes(pilot, lambda: pilot.app.desk.figures.backups is not None)
         await sees(pilot, "ctrl+x INTERRUPT")
 
     picture(console(fleet), LARGE, run)

@@ -237,8 +237,9 @@ async def test_without_a_backup_a_damaged_room_can_only_be_checked_again(pilot: 
     fleet.shelf[room_id(6)] = []
     await pilot.press(*DAMAGED)
     await sees(pilot, "MANUAL INTERVENTION REQUIRED")
-    await pilot.press("a", "v", "R")
+    await pilot.press("a", "v")
     await sees(pilot, "CHECK AGAIN: recovers")
+    await pilot.press("R")
     assert not calls(fleet, "recover")
     await pilot.press("c")
     await sees(pilot, "ERROR: ROOM_CORRUPTED  CORRUPTION_TYPE: CHECKSUM_MISMATCH")
@@ -308,7 +309,9 @@ async def test_a_recovered_room_shows_the_memory_it_has_now(pilot: Pilot[Any], f
     await pilot.press(*DAMAGED)
     await sees(pilot, "DATA LOSS")
     fleet.entries[room_id(6)] = [MemoryEntry(1, NOW, EntryType.OUTPUT, "what the backup held", {})]
-    await pilot.press("a", "v", "R")
+    await pilot.press("a", "v")
+    await sees(pilot, "RECOVER FROM BACKUP")
+    await pilot.press("R")
     await sees(pilot, "ENTITY: what the backup held")
 
 

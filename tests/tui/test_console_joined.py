@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from fleet import NOW, Fleet
-from seeing import comes, screen_text, sees
+from seeing import comes, rests, screen_text, sees
 from served import Served
 from severed import Severed
 from textual.pilot import Pilot
@@ -139,7 +139,7 @@ async def test_a_lost_connection_leaves_the_screen_readable_and_comes_back_by_it
     await comes(pilot, lambda: "OWNER" in screen_text(pilot.app))
     owner.service.submit(room_of(owner), b"recall k7", source="ann")
     way.mend()
-    await pilot.press("r")
+    await pilot.press("r")  # or by itself, which is as soon
     await sees(pilot, "CONNECTED AGAIN")
     assert pilot.app.attachment.session != session
     assert "> remember k0: 0" in screen_text(pilot.app)
@@ -147,8 +147,9 @@ async def test_a_lost_connection_leaves_the_screen_readable_and_comes_back_by_it
     await pilot.press("end")
     await sees(pilot, "> recall k7")
     await sees(pilot, "ENTITY: 7")
-    lines = pilot.app.console_screen.log_view._reader.document.window.lines
-    assert [line.seq for line in lines] == [entry.seq for entry in owner.service.read(room_of(owner))]
+    document = pilot.app.console_screen.log_view._reader.document
+    await comes(pilot, lambda: at_rest(owner) and len(document.window.lines) == len(owner.service.read(room_of(owner))))
+    assert [line.seq for line in document.window.lines] == [entry.seq for entry in owner.service.read(room_of(owner))]
     await pilot.press("tab", "enter")
     await comes(pilot, lambda: inputs(owner)[-1] == "typed meanwhile")
 
@@ -271,19 +272,17 @@ async def test_the_banner_is_drawn_at_any_size(console: Callable[..., BackroomsA
 
 
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)], ids=["120x40", "80x24"])
-def test_the_banner(picture: Callable[..., None], size: tuple[int, int]) -> None:
+def test_the_banner(console: Any, picture: Callable[..., None], size: tuple[int, int]) -> None:
     fleet = Fleet()
     fleet.present = (Occupant("s_1f2e3d4c5b6a7988", "ann@h2", True, NOW), Occupant("local", "ops@h1", False, NOW))
     attachment = Attachment(fleet)
-    app = BackroomsApp(attachment, clock=lambda: NOW)
+    app = console(attachment)
 
     async def lose(pilot: Pilot[Any]) -> None:
-        await sees(pilot, "P95")
-        await comes(pilot, lambda: app.desk.figures.backups is not None and app.desk.figures.present)
+        await comes(pilot, lambda: app.desk.figures.present)
+        await rests(pilot)
         attachment.outage = outage()
         attachment.changed()
         await sees(pilot, "RETRY 3 in 4s")
-        await pilot.pause()
 
     picture(app, size, lose)
-    app.stop_threads()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,7 +18,9 @@ from backrooms_tui.config.settings import PersistenceSettings, Settings
 from backrooms_tui.model.room import RoomConfig
 from backrooms_tui.model.states import RoomState
 from backrooms_tui.service import RoomService, open_service
+from backrooms_tui.tui import console_actions
 from backrooms_tui.tui.app import BackroomsApp
+from backrooms_tui.tui.dialogs import destroy
 
 
 @pytest.fixture
@@ -55,6 +59,7 @@ async def type_and_send(pilot: Pilot[Any], text: str) -> None:
 
 async def test_a_room_is_created_entered_and_answers_while_it_is_watched(pilot: Pilot[Any]) -> None:
     await pilot.press("a", "c", "enter")
+    await sees(pilot, "ROOM CREATED")  # the list may hear of it before, and the cursor goes to it now
     await sees(pilot, "ROOMS 4")
     await pilot.press("enter")
     await sees(pilot, "B / 65536")
@@ -80,7 +85,7 @@ async def test_exit_leaves_the_room_and_is_not_heard_by_its_entity(pilot: Pilot[
     await type_and_send(pilot, "exit")
     await sees(pilot, "LEFT. ROOM STATE: IDLE")
     assert service.rooms()[0].record.counters.inputs == 0
-    assert state(pilot) is RoomState.IDLE
+    await comes(pilot, lambda: state(pilot) is RoomState.IDLE)
 
 
 async def test_suspend_and_resume_are_two_keys_and_the_refusal_is_in_the_seeds_words(pilot: Pilot[Any]) -> None:
@@ -134,7 +139,10 @@ async def test_enter_paste_and_half_an_id_destroy_nothing_and_f_destroys_once_ar
     assert target not in {view.record.id for view in service.rooms()}
 
 
-async def test_the_countdown_of_several_rooms_is_stopped_by_any_key(pilot: Pilot[Any], service: RoomService) -> None:
+async def test_the_countdown_of_several_rooms_is_stopped_by_any_key(
+    pilot: Pilot[Any], service: RoomService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(destroy, "COUNTDOWN_SECONDS", 600)
     await pilot.press("*", "a", "D")
     await sees(pilot, "DESTROY 3 ROOMS DESTROY 3 ROOMS")
     await pilot.press(*"DESTROY 3 ROOMS", "F")
@@ -150,6 +158,7 @@ async def test_the_countdown_of_several_rooms_is_stopped_by_any_key(pilot: Pilot
 
 async def test_the_command_line_understands_room_exe(pilot: Pilot[Any], service: RoomService) -> None:
     await pilot.press(":", *"create --memory-limit 64M --name four", "enter")
+    await sees(pilot, "ROOM CREATED")
     await sees(pilot, "ROOMS 4")
     assert service.rooms()[-1].record.config.memory_limit == 64 * 1024 * 1024
     await pilot.press(":", *"evict x", "enter")
@@ -211,7 +220,8 @@ async def test_the_first_ctrl_c_clears_the_draft_and_never_leaves(pilot: Pilot[A
     assert pilot.app.is_running
 
 
-async def test_a_second_ctrl_c_at_once_leaves(pilot: Pilot[Any]) -> None:
+async def test_a_second_ctrl_c_at_once_leaves(pilot: Pilot[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(console_actions, "time", SimpleNamespace(monotonic=lambda: 1000.0))
     await pilot.press("ctrl+c")
     await sees(pilot, "ctrl+c AGAIN LEAVES")
     await pilot.press("ctrl+c")
@@ -270,7 +280,7 @@ async def test_a_room_that_was_backed_up_and_destroyed_comes_back_with_what_it_r
 async def test_a_backup_on_the_shelf_is_shown_beside_the_room(keeper: Pilot[Any]) -> None:
     await sees(keeper, "BACKUP  NONE ON THE SHELF")
     await keeper.press("a", "b", "enter")
-    await comes(keeper, lambda: "s old  1.1K" in screen_text(keeper.app))
+    await comes(keeper, lambda: re.search(r"BACKUP  \S+  \d+s old  [\d.]+K ", screen_text(keeper.app)))
 
 
 async def test_an_export_holds_what_the_room_remembers(keeper: Pilot[Any], tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from functools import partial
 from textual.app import App, ComposeResult
 
 from backrooms_tui.config.settings import Settings
+from backrooms_tui.model.events import TurnEnded
 from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.room import RoomConfig
 from backrooms_tui.service import RoomService, open_service
@@ -41,7 +42,7 @@ class RoomApp(App[None]):
         return [row[13:] if row[2:3] == ":" else row for row in rows]
 
     async def shown(self, text: str) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while not any(text in row for row in self.rows()):  # noqa: ASYNC110 - a drawn screen sets no event
                 await asyncio.sleep(0.005)
 
@@ -56,12 +57,16 @@ async def test_what_was_shown_live_is_what_memory_gives_back():
         async with app.run_test(size=(100, 30), notifications=True):
             app.open()
             await app.shown("END OF OUTPUT")
+            ended = 0
             for text in (b"generate report", b"explain memory model"):
                 receipt = await asyncio.to_thread(service.submit, room_id, text, source="test")
-                assert await asyncio.to_thread(service.wait, receipt, 20)
-            async with asyncio.timeout(20):
-                while not any("Overflow triggers compression." in row for row in app.rows()):
-                    app.log_view.apply(await asyncio.to_thread(subscription.get, 1))
+                assert await asyncio.to_thread(service.wait, receipt, 60)
+            async with asyncio.timeout(60):
+                while ended < 2:
+                    events = await asyncio.to_thread(subscription.get, 1)
+                    app.log_view.apply(events)
+                    ended += sum(isinstance(event, TurnEnded) for event in events)
+            await app.shown("Overflow triggers compression.")
             live = app.rows()
             app.open()
             await app.shown("Overflow triggers compression.")

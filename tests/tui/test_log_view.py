@@ -74,7 +74,7 @@ class LogApp(App[None]):
         return [self.log_view.render_line(y).text.rstrip() for y in range(self.log_view.size.height)]
 
     async def until(self, true: Callable[[], object]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not true():  # noqa: ASYNC110 - what is waited for is a drawn screen, which sets no event
                 await asyncio.sleep(0.005)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from fleet import Fleet
-from seeing import comes, sees
+from seeing import comes, rests, sees
 from textual.pilot import Pilot
 
 from backrooms_tui.model.errors import ArchiveInvalid
@@ -23,15 +23,16 @@ def at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def steps(*keys: str, first: str = END, then: str | None = None) -> Callable[[Pilot[Any]], Any]:
-    """Wait for the first full screen, press keys, wait for what they bring."""
+    """Wait for the first full screen, press keys one by one, wait for what they bring."""
 
     async def run(pilot: Pilot[Any]) -> None:
         await sees(pilot, first)
-        await pilot.press(*keys)
+        await rests(pilot)
+        for key in keys:
+            await pilot.press(key)
+            await rests(pilot)
         if then is not None:
             await sees(pilot, then)
-        await comes(pilot, lambda: pilot.app.desk.tabs.shown is None or pilot.app.desk.figures.backups is not None)
-        await pilot.pause()
 
     return run
 
@@ -94,7 +95,7 @@ def test_jobs_that_run_and_have_ended(console: Any, picture: Any, size: tuple[in
     app = console(fleet)
 
     async def run(pilot: Pilot[Any]) -> None:
-        await comes(pilot, lambda: app.desk.figures.backups is not None)
+        await rests(pilot)
         fleet.refusal = ArchiveInvalid("MEMBER: checksums.json")
         await pilot.press("a", "k")
         await sees(pilot, "ERROR: ARCHIVE_INVALID")
