@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Self
 
 import pytest
-from pty_program import ENVIRONMENT
-from support import ROOT, eventually
+from pty_program import ENVIRONMENT, eventually
+from support import ROOT
 
 
 class DaemonProgram:
@@ -39,7 +39,7 @@ class DaemonProgram:
                 cwd=ROOT,
             )
         try:
-            eventually(lambda: b"READY" in told.read_bytes().splitlines(), within=30)
+            eventually(lambda: b"READY" in told.read_bytes().splitlines())
         except pytest.fail.Exception:
             self.kill()
             pytest.fail(f"the daemon was never ready:\n{told.read_text()}")

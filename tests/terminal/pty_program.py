@@ -16,14 +16,19 @@ import termios
 import threading
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Self
 
 import pyte
 import pytest
-from support import ROOT, eventually
+import support
+from support import ROOT
 
 LOOK_UP_SECONDS = 0.1
+PATIENCE = 40.0
+"""Seconds that a test waits for what comes in milliseconds; a busy machine may take its time."""
+eventually = partial(support.eventually, within=PATIENCE)
 PROGRAM = (sys.executable, "-m", "backrooms_tui")
 ENVIRONMENT = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8", "TEXTUAL_FPS": "60"}
 
@@ -120,15 +125,15 @@ class PtyProgram:
         os.write(self.master, text.encode())
 
     def resize(self, width: int, height: int) -> None:
-        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
-        with self._lock:
+        with self._lock:  # what is drawn for the new size must not be read into a screen of the old one
+            fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
             self._screen.resize(height, width)
 
     def text(self) -> str:
         with self._lock:
             return "\n".join(line.rstrip() for line in self._screen.display)
 
-    def sees(self, text: str, *, within: float = 20.0) -> None:
+    def sees(self, text: str, *, within: float = PATIENCE) -> None:
         try:
             eventually(lambda: text in self.text(), within=within)
         except pytest.fail.Exception:
@@ -144,10 +149,14 @@ class PtyProgram:
         time.sleep(seconds)
         return self.mark() - before
 
+    def falls_silent(self, seconds: float) -> None:
+        """Wait until nothing has been written for so long; what is still under way when this begins may come."""
+        eventually(lambda: self.quiet_since(seconds) == 0, within=PATIENCE + seconds)
+
     def modes(self) -> list[object]:
         return termios.tcgetattr(self._slave)
 
-    def wait(self, *, within: float = 20.0) -> int:
+    def wait(self, *, within: float = PATIENCE) -> int:
         return self.process.wait(within)
 
     def hang_up(self) -> None:
@@ -176,5 +185,5 @@ def room_exe(home: Path, *arguments: str, stdin: bytes = b"") -> subprocess.Comp
         cwd=ROOT,
         capture_output=True,
         check=False,
-        timeout=60,
+        timeout=120,
     )

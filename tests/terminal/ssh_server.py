@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 import signal
@@ -10,7 +11,8 @@ import subprocess
 from pathlib import Path
 from typing import Self
 
-from support import eventually
+import pytest
+from pty_program import eventually
 
 CONFIG = """\
 ListenAddress 127.0.0.1
@@ -36,8 +38,11 @@ class SshServer:
         place.mkdir(mode=0o700)
         for name in ("host", "client"):
             subprocess.run([keygen, "-q", "-t", "ed25519", "-N", "", "-f", str(place / name)], check=True)
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self._port = free.getsockname()[1]
+        # Bound as long as sshd runs, and never listened on: nobody else is given the port, and sshd may take it.
+        self._port_held = socket.socket()
+        self._port_held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._port_held.bind(("127.0.0.1", 0))
+        self._port = self._port_held.getsockname()[1]
         config = place / "sshd_config"
         config.write_text(CONFIG.format(port=self._port, place=place))
         if os.geteuid() == 0:
@@ -47,14 +52,24 @@ class SshServer:
         log.close()
 
     def __enter__(self) -> Self:
-        eventually(self._listens)
+        try:
+            eventually(self._listens)
+        except pytest.fail.Exception:
+            self.__exit__()
+            pytest.fail(f"sshd never listened:\n{self.log()}")
         return self
 
     def __exit__(self, *_: object) -> None:
-        for child in self.children():
-            os.kill(child, signal.SIGKILL)
+        self.cut()
         self.process.kill()
         self.process.wait(10)
+        self._port_held.close()
+
+    def cut(self) -> None:
+        """Drop every connection, of which one may just have ended by itself."""
+        for child in self.children():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -65,7 +80,10 @@ class SshServer:
 
     def children(self) -> list[int]:
         """The processes that serve a connection each."""
-        listed = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        try:
+            listed = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        except (FileNotFoundError, ProcessLookupError):  # sshd itself has ended
+            return []
         return [int(child) for child in listed.split()]
 
     def log(self) -> str:

@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pty_program import PtyProgram, room_exe, stray_bytes
-from support import eventually
+from pty_program import PtyProgram, eventually, room_exe, stray_bytes
 
 pytestmark = [pytest.mark.terminal, pytest.mark.timeout(120)]
 
@@ -43,8 +42,8 @@ def enter(console: PtyProgram) -> None:
 
 def test_an_idle_console_with_the_cursor_in_the_input_writes_nothing_for_ten_seconds(console: PtyProgram) -> None:
     enter(console)
-    eventually(lambda: console.quiet_since(1.5) == 0)
-    assert console.quiet_since(10.0) == 0
+    console.falls_silent(1.5)
+    console.falls_silent(10.0)
 
 
 def test_what_an_entity_says_reaches_no_terminal_as_a_command(home: Path, room: str) -> None:
@@ -106,7 +105,7 @@ def test_ctrl_z_gives_the_shell_back_and_fg_draws_the_screen_again(console: PtyP
 def test_a_terminal_without_a_size_is_drawn_once_and_its_loss_ends_the_console(home: Path, room: str) -> None:
     with PtyProgram(home, size=(80, 25), rows_and_columns=(0, 0)) as console:
         console.sees("0 MARKED")
-        eventually(lambda: console.quiet_since(1.5) == 0)
+        console.falls_silent(1.5)
         console.hang_up()
         console.wait()
 
@@ -166,6 +165,7 @@ def test_a_store_held_by_one_who_serves_nobody_is_refused_and_it_is_told_who_has
 
 def test_keys_that_arrive_together_mean_what_they_would_one_by_one(console: PtyProgram) -> None:
     console.send(":create --name ahead\r")
+    console.sees("ROOM CREATED")  # the list may hear of it before, and the cursor goes to it now
     console.sees("ROOMS 2")
     console.send("i/state:act\r")
     console.sees("state:act")
@@ -187,7 +187,7 @@ def test_a_job_draws_while_it_runs_and_the_console_is_silent_again_after_it(cons
     console.send("\r")
     console.sees("BACKUP COMPLETE")
     console.sees("s old")
-    eventually(lambda: console.quiet_since(1.5) == 0)
+    console.falls_silent(1.5)
     console.send("J\r")
     console.sees("SOURCE: ")
     console.send("\x11")
@@ -199,6 +199,7 @@ def test_a_room_is_made_with_the_entity_that_is_configured(home: Path) -> None:
     with PtyProgram(home, ROOM_ENTITY_DEFAULT="llm:scripted/echo") as console:
         console.sees("NO ROOMS EXIST")
         console.send("ac\r")
+        console.sees("ROOM CREATED")
         console.sees("RUNS    scripted/echo")
         console.send("\r")
         console.sees("B / 65536")

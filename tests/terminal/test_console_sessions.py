@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from support import ROOT, eventually
+from pty_program import eventually
+from support import ROOT
 
 pytestmark = [pytest.mark.terminal, pytest.mark.timeout(180)]
 
@@ -49,9 +50,7 @@ class Tmux:
 
     def sees(self, *texts: str) -> str:
         try:
-            return str(
-                eventually(lambda: (now := self.text()) and all(text in now for text in texts) and now, within=20)
-            )
+            return str(eventually(lambda: (now := self.text()) and all(text in now for text in texts) and now))
         except pytest.fail.Exception:
             pytest.fail(f"{texts} never came together:\n{self.text()}")
 
@@ -116,7 +115,7 @@ def test_suspend_resume_and_destroy_at_eighty_by_twenty_four(shell: Callable[...
     terminal.start()
     terminal.sees("NO ROOMS EXIST.")
     terminal.type(":create --name drill --timeout 5", "Enter")
-    terminal.sees("ROOMS 1", "ACTIVE")
+    terminal.sees("ROOMS 1", "ACTIVE", "ROOM CREATED")
     terminal.keys("a", "s")
     terminal.sees("SUSPENDED")
     terminal.keys("Enter")
@@ -143,13 +142,13 @@ def test_an_entity_that_never_ends_is_stopped_and_the_log_says_so(shell: Callabl
     terminal = shell()
     terminal.start("--no-persist")
     terminal.sees("NO ROOMS EXIST.", "NOT DURABLE")
-    terminal.type(":create --timeout 2", "Enter")
-    terminal.sees("ROOMS 1")
+    terminal.type(":create --timeout 12", "Enter")
+    terminal.sees("ROOMS 1", "ROOM CREATED")
     terminal.keys("Enter")
     terminal.sees("B / 65536")
     terminal.type("long running operation", "Enter")
     terminal.sees("Starting operation...")
-    terminal.sees("ENTITY PROCESSING 1.")
+    terminal.sees("ENTITY PROCESSING ", "s / 12s")
     terminal.sees("ENTITY_TIMEOUT")
     terminal.type("system status", "Enter")
     terminal.sees("ENTITY: Operational.")
