@@ -1,5 +1,6 @@
 """Spans of an owner's work, at a collector that decodes them; and collectors that are slow, gone or never were."""
 
+import socket
 import subprocess
 import sys
 import threading
@@ -8,6 +9,7 @@ from contextlib import closing, contextmanager
 
 import pytest
 from otlp_receiver import OtlpReceiver
+from ports import kept_port
 from support import ROOT, eventually
 
 from backrooms_tui.config.settings import TracingSettings
@@ -15,13 +17,24 @@ from backrooms_tui.model.entries import EntryType, MemoryEntry, Outcome
 from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.room import QueuedInput
 from backrooms_tui.model.views import TurnResult
-from backrooms_tui.observability import tracing
+from backrooms_tui.observability import otlp, tracing
 from backrooms_tui.observability.lines import Level
 from backrooms_tui.observability.logs import Log, LogPlan
 from backrooms_tui.observability.tracing import MAX_WAITING, Tracing, collector, start_tracing
 
 ROOM = RoomId("a" * 64)
 SAID = MemoryEntry(2, 2, EntryType.OUTPUT, "what the entity said", {})
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch):
+    """What waits at the close is sent, however slow the machine. Who tests how long that may take is in a `hurry`."""
+    monkeypatch.setattr(tracing, "CLOSING_SECONDS", 60.0)
+
+
+@pytest.fixture
+def hurry(monkeypatch, patience):
+    monkeypatch.setattr(tracing, "CLOSING_SECONDS", 1.0)
 
 
 @pytest.fixture
@@ -181,19 +194,18 @@ def test_jaeger_is_spoken_to_in_otlp_with_one_notice(log, monkeypatch):
     assert "[INFO] tracing speaks OTLP: Jaeger has retired its own protocol endpoint=http://127.0.0.1:" in notice
 
 
-def test_a_collector_that_is_gone_costs_spans_and_one_notice_but_no_time(log):
-    with OtlpReceiver() as receiver:
-        port = receiver.port
-    started = start_tracing(settings(port, endpoint=f"http://operator:canary@127.0.0.1:{port}/v1/traces"), log)
-    began = time.monotonic()
-    for seq in range(1, 2 * MAX_WAITING):
-        one_input(started, seq)
-    assert time.monotonic() - began < 5
-    assert started.lost > 0
-    eventually(lambda: [line for line in log.lines() if "takes no spans" in line], within=30)
-    began = time.monotonic()
-    started.close()
-    assert time.monotonic() - began < 5
+def test_a_collector_that_is_gone_costs_spans_and_one_notice_but_no_time(log, hurry):
+    with kept_port() as port:
+        started = start_tracing(settings(port, endpoint=f"http://operator:canary@127.0.0.1:{port}/v1/traces"), log)
+        began = time.monotonic()
+        for seq in range(1, 2 * MAX_WAITING):
+            one_input(started, seq)
+        assert time.monotonic() - began < 40, "each of 32 batches is tried for five seconds"
+        assert started.lost > 0
+        eventually(lambda: [line for line in log.lines() if "takes no spans" in line], within=30)
+        began = time.monotonic()
+        started.close()
+        assert time.monotonic() - began < 30, "of 16 batches"
     (notice,) = [line for line in log.lines() if "takes no spans" in line]
     assert "[WARN]" in notice
     assert "canary" not in notice
@@ -211,9 +223,8 @@ def test_a_collector_that_is_back_is_told_of(log, monkeypatch):
     eventually(lambda: [line for line in log.lines() if "takes spans again" in line])
 
 
-def test_a_collector_that_accepts_and_never_answers_does_not_keep_the_owner_from_closing(log):
-    import socket
-
+def test_a_collector_that_accepts_and_never_answers_does_not_keep_the_owner_from_closing(log, hurry, monkeypatch):
+    monkeypatch.setattr(otlp, "TIMEOUT", 100)
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         started = start_tracing(settings(deaf.getsockname()[1]), log)
         one_input(started)
@@ -221,7 +232,7 @@ def test_a_collector_that_accepts_and_never_answers_does_not_keep_the_owner_from
         with connection:
             began = time.monotonic()
             started.close()
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 30
 
 
 class Nowhere:
