@@ -1,4 +1,5 @@
-"""Plays a case: the seed's commands in a shell, on a real terminal, with the installed `room.exe`.
+"""Plays a case: the seed's commands in a shell, on a real terminal, with the installed `room.exe`; in sessions with the
+same program, whose prompt is patient.
 
 Steps before a case, one a line:
 
