@@ -7,8 +7,11 @@ client in a thread of its own was still waiting three seconds after it had been 
 from __future__ import annotations
 
 import asyncio
+import inspect
 import threading
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any
 
 CLOSING = 2.0
 """Seconds that connections get to be closed in good order when the broker ends."""
@@ -58,13 +61,26 @@ class Loop:
 
 async def _end(loop: asyncio.AbstractEventLoop, last: Callable[[], Coroutine[None, None, None]]) -> None:
     try:
-        own = asyncio.current_task()
-        tasks = [task for task in asyncio.all_tasks() if task is not own]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=CLOSING)
+        for task in _others():
+            # What closes a generator ends by itself; cancelled before it began, it leaves it neither open nor closed.
+            if inspect.iscoroutine(task.get_coro()):
+                task.cancel()
+        with suppress(TimeoutError):
+            await _rest()
         async with asyncio.timeout(CLOSING):
             await last()
+            await _rest()
     finally:
         loop.stop()
+
+
+async def _rest() -> None:
+    """Wait until nothing else is at work, nor has been begun by what was. Raises TimeoutError after CLOSING seconds."""
+    async with asyncio.timeout(CLOSING):
+        while tasks := _others():
+            await asyncio.wait(tasks)
+            await asyncio.sleep(0)  # the end of one generator may close the next
+
+
+def _others() -> set[asyncio.Task[Any]]:
+    return asyncio.all_tasks() - {asyncio.current_task()}
