@@ -282,8 +282,6 @@ class Desk:
                 self._at_work(room_id, None)
             case EntriesAdded(room_id=room_id, entries=entries):
                 self.tabs.count(room_id, len(entries))
-            case _:
-                pass
 
     def _queued(self, room_id: RoomId, depth: int) -> None:
         if self._screen.input_box is not None and room_id == self.tabs.shown:
@@ -291,6 +289,8 @@ class Desk:
 
     def _at_work(self, room_id: RoomId, turn: RunningTurn | None) -> None:
         self.rooms.at_work(room_id, turn)
+        if self._fetching:
+            self._touched.add(room_id)  # what is being read of it may be older
         if self._screen.input_box is not None and room_id == self.tabs.shown:
             self.turn.show(turn)
 

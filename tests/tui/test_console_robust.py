@@ -15,10 +15,12 @@ from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 
 from backrooms_tui.model.entries import EntryType, MemoryEntry
-from backrooms_tui.model.events import Notice, RoomChanged
+from backrooms_tui.model.events import Notice, RoomChanged, TurnStarted
+from backrooms_tui.model.ids import RoomId
 from backrooms_tui.model.room import RoomConfig
 from backrooms_tui.model.states import RoomState
-from backrooms_tui.model.views import RoomView
+from backrooms_tui.model.value import changed
+from backrooms_tui.model.views import RoomView, RunningTurn
 from backrooms_tui.tui.actions import ACTIONS, Focus
 from backrooms_tui.tui.app import BackroomsApp
 from backrooms_tui.tui.dialogs.compare import Compare, PickRoom
@@ -141,6 +143,31 @@ async def test_a_line_that_is_typed_keeps_its_keys_when_a_room_has_been_made_mea
         await comes(pilot, lambda: app.desk.rooms.cursor == next(reversed(fleet.records)))
         await pilot.press(*"te --na")
         await sees(pilot, ":create --na")
+
+
+async def test_a_turn_that_begins_while_its_room_is_being_read_is_not_forgotten(console: Any) -> None:
+    fleet, reading, answer = Fleet(), threading.Event(), threading.Event()
+    one, room = next(iter(fleet.records)), fleet.room
+
+    def slow(of: RoomId) -> RoomView:
+        view = room(of)
+        if reading.is_set():
+            return changed(view, running=RunningTurn(48, NOW, 30.0))
+        reading.set()
+        assert answer.wait(60)
+        return view
+
+    app = console(fleet)
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await rests(pilot)
+        fleet.room = slow  # type: ignore[method-assign]
+        fleet.subscription.tell(RoomChanged(one, RoomState.ACTIVE))
+        await comes(pilot, reading.is_set)
+        fleet.subscription.tell(TurnStarted(one, 48, 1, NOW, 30.0))
+        await sees(pilot, "ctrl+x INTERRUPT")
+        answer.set()
+        await rests(pilot)
+        assert app.desk.rooms.view(one).running is not None
 
 
 async def test_a_thousand_rooms_that_all_change_keep_the_cursor_on_its_room(console: Any) -> None:
