@@ -58,6 +58,8 @@ class Mortal:
         self._on_exit = on_exit
         self._pidfd: int | None = None
         self._kill_asked = False
+        self._early: list[signal.Signals] = []
+        """Sent before it was known to whom: it may speak, and be interrupted, before the zygote tells of its birth."""
         self._open = True
         self._answered = threading.Event()
         self._lock = threading.Lock()  # around what the host's thread shares with the owner's
@@ -81,8 +83,8 @@ class Mortal:
         """The zygote has answered. Takes the pidfd over."""
         with self._lock:
             self.pid, self._pidfd = pid, pidfd
-            if self._kill_asked:
-                self._signal(signal.SIGKILL)
+            for number in self._early:
+                self._signal(number)
         self._answered.set()
 
     def died(self, how: Death) -> None:
@@ -134,12 +136,14 @@ class Mortal:
         """`exit` is there. Under the lock."""
 
     def _signal(self, number: signal.Signals) -> None:
-        """Send a signal, if there is anybody to have it. Under the lock."""
-        if self._pidfd is not None:
-            try:
-                signal.pidfd_send_signal(self._pidfd, number)
-            except ProcessLookupError:
-                pass  # dead already, and about to be reported
+        """Send a signal, as soon as there is anybody to have it. Under the lock."""
+        if self._pidfd is None:
+            self._early.append(number)
+            return
+        try:
+            signal.pidfd_send_signal(self._pidfd, number)
+        except ProcessLookupError:
+            pass  # dead already, and about to be reported
 
 
 def take(descriptor: int, size: int, most: int = TAKEN) -> tuple[bytes, bool]:

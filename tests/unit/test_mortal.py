@@ -50,3 +50,21 @@ def test_nobody_awaits_the_birth_of_what_is_never_born(unborn: SealedProcess, re
     assert unborn.await_birth(0)
     assert unborn.pid is None
     assert [report.pid for report in reports] == [0]
+
+
+HEARS = """
+import signal
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+print("ready", flush=True)
+print(signal.sigwait({signal.SIGINT}).name, flush=True)
+"""
+
+
+def test_an_interrupt_before_the_number_is_known_reaches_the_process_when_it_is(unborn: SealedProcess) -> None:
+    with subprocess.Popen([sys.executable, "-c", HEARS], stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"ready\n"
+        unborn.interrupt(1)
+        unborn.born(child.pid, os.pidfd_open(child.pid))
+        assert child.stdout.readline() == b"SIGINT\n"
+        assert child.wait(60) == 0
