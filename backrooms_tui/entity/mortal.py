@@ -116,6 +116,9 @@ class Mortal:
             was_born = self._pidfd is not None
         self.died(Death(signal=int(signal.SIGKILL)) if was_born else NEVER_BORN)
 
+    def remind(self) -> None:
+        """A program may take a second signal for another interrupt: it has had its one."""
+
     def flush(self) -> bool:
         """Go on writing; True when everything is written."""
         raise NotImplementedError

@@ -102,6 +102,10 @@ class EntityProcess(Protocol):
         """Ask it to end the turn on input `seq` early; False when it knows no way, and only `kill` is left."""
         ...
 
+    def remind(self) -> None:
+        """Signal again an interrupt that may have gone unnoticed, if that can do no harm."""
+        ...
+
     def begin_turn(self, seq: int) -> None:
         """Start counting the bounds of one input anew."""
         ...

@@ -83,6 +83,11 @@ class SealedProcess(Mortal):
             self._signal(signal.SIGINT)
         return self._decoder.interrupt == "signal"
 
+    def remind(self) -> None:
+        """Its runtime raises an interrupt once a turn, however often it is signalled."""
+        with self._lock:
+            self._signal(signal.SIGINT)
+
     def _release(self) -> None:
         for descriptor in (self._frames, self._captured, self._crash):
             os.close(descriptor)

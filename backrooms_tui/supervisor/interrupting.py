@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from .calls import Calls
@@ -9,6 +10,11 @@ from .engine import Engine
 from .processes import Processes
 from .room import LiveRoom
 from .turn import Turn
+
+REMINDER = 0.05
+"""Seconds between signals to one that was asked: a signal that comes just before an entity begins to wait in the kernel
+is not noticed before the wait has ended, unless another one ends it.
+"""
 
 
 class Interrupting:
@@ -33,12 +39,24 @@ class Interrupting:
         if again or not (self._calls.cancel(turn) or process.interrupt(turn.seq)):
             self._cut(room, turn)
         else:
-            self._processes.set_alarm(room, self._engine.limits.interrupt_grace, lambda: self._cut(room, turn))
+            self._await_end(room, turn, time.monotonic() + self._engine.limits.interrupt_grace)
 
     def end_undone(self, room: LiveRoom, turn: Turn) -> None:
         """End it without the entity's `done`: what was said stays, what was to be its state goes."""
         turn.staged = None
         self._end(room, turn)
+
+    def _await_end(self, room: LiveRoom, turn: Turn, until: float) -> None:
+        left = until - time.monotonic()
+        if left <= 0:
+            self._cut(room, turn)
+        else:
+            self._processes.set_alarm(room, min(REMINDER, left), lambda: self._remind(room, turn, until))
+
+    def _remind(self, room: LiveRoom, turn: Turn, until: float) -> None:
+        if room.process is not None and room.turn is turn and not turn.ended:
+            room.process.remind()
+            self._await_end(room, turn, until)
 
     def _cut(self, room: LiveRoom, turn: Turn) -> None:
         if room.turn is turn and not turn.ended:

@@ -209,6 +209,32 @@ def test_an_entity_that_returns_commits_its_state(service: RoomService, manners:
     assert lines(ask(service, manners, "ask")) == ["ask 2"]
 
 
+UNHEARD = """
+import ctypes
+from backrooms_tui.entity.base import Entity, Interrupted
+
+class Unheard(Entity):
+    def on_input(self, text):
+        self.output("waiting")
+        poll = ctypes.CDLL(None).poll
+        try:
+            # Python looks for signals after both: the first wait ends by one, and the second has not seen it.
+            list(map(poll, (None, None), (0, 0), (-1, -1)))
+        except Interrupted:
+            self.output("heard")
+"""
+
+
+def test_a_signal_that_went_unnoticed_is_repeated(service: RoomService, tmp_path: Path) -> None:
+    file = tmp_path / "unheard.py"
+    file.write_text(UNHEARD)
+    room = service.create(RoomConfig(entity=f"python:{file}", timeout=100)).record.id
+    begin(service, room, "go")
+    result = service.interrupt(room, by=BY)
+    assert (result.outcome, lines(result)) == (Outcome.INTERRUPTED, ["waiting", "heard", "INTERRUPTED"])
+    assert "ENTITY RESTARTED" not in [entry.content for entry in memory(service, room)]
+
+
 def test_an_entity_that_fails_of_it_keeps_its_state_and_what_it_said(service: RoomService, manners: RoomId) -> None:
     begin(service, manners, "fail")
     result = service.interrupt(manners, by=BY)
