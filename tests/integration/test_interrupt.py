@@ -215,9 +215,9 @@ from backrooms_tui.entity.base import Entity, Interrupted
 
 class Unheard(Entity):
     def on_input(self, text):
-        self.output("waiting")
         poll = ctypes.CDLL(None).poll
         try:
+            self.output("waiting")
             # Python looks for signals after both: the first wait ends by one, and the second has not seen it.
             list(map(poll, (None, None), (0, 0), (-1, -1)))
         except Interrupted:
